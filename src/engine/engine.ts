@@ -1,0 +1,109 @@
+import type { ThoughtClosed, ThoughtTags } from './thought-splitter.ts';
+
+/** How the next token is drawn. Temperature 0 is greedy. */
+export interface Sampling {
+  readonly temperature: number;
+  readonly topP: number;
+  readonly topK: number;
+  readonly minP: number;
+  /** 1 is off. */
+  readonly repeatPenalty: number;
+  readonly frequencyPenalty: number;
+  readonly presencePenalty: number;
+}
+
+/** R1's advice for reasoning models: temperature 0.6, top-p 0.95, nothing else. */
+export const defaultSampling: Sampling = {
+  temperature: 0.6,
+  topP: 0.95,
+  topK: 0,
+  minP: 0,
+  repeatPenalty: 1,
+  frequencyPenalty: 0,
+  presencePenalty: 0,
+};
+
+/** One generation. The prompt is rendered already, so an engine knows nothing of chats. */
+export interface GenerateRequest {
+  readonly prompt: string;
+  readonly isThoughtPreopened: boolean;
+  readonly isThinkingEnabled: boolean;
+  /** Most tokens to generate, thought included; null: until the context is full. */
+  readonly maxTokens: number | null;
+  /** After so many tokens a running thought is closed; null: never. */
+  readonly thinkingBudgetTokens: number | null;
+  readonly sampling: Sampling;
+  /** 32-bit. */
+  readonly seed: number;
+  readonly stop: readonly string[];
+  readonly stopScope: 'content' | 'all';
+}
+
+export interface Usage {
+  readonly promptTokens: number;
+  /** Prompt tokens that a former request had left in the cache. */
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+  /** Completion tokens up to and including the closing tag. */
+  readonly reasoningTokens: number;
+}
+
+/** What a generation yields, in this order: deltas, one `thought-closed` where there was a thought, one `finish`. */
+export type EngineEvent =
+  | { readonly type: 'delta'; readonly thought: string; readonly answer: string }
+  | { readonly type: 'thought-closed'; readonly how: ThoughtClosed }
+  | { readonly type: 'finish'; readonly reason: 'stop' | 'length'; readonly usage: Usage; readonly rawText: string; readonly timings: Timings };
+
+/** Seconds as the engine saw them. */
+export interface Timings {
+  readonly queueSeconds: number;
+  /** From admission to the first token. */
+  readonly promptSeconds: number;
+  readonly generationSeconds: number;
+}
+
+/** A running generation: iterate it for its events. Leaving the loop cancels the work. */
+export interface Generation extends AsyncIterable<EngineEvent> {
+  /** Closes a running thought now, so that the answer begins. */
+  answerNow(): void;
+}
+
+/** Log-likelihood of one segment of text, given all before it. */
+export interface SegmentScore {
+  /** Negative log-likelihood in nats, summed over the tokens. */
+  readonly nll: number;
+  readonly tokens: number;
+}
+
+/** What a loaded model is, once it is loaded. */
+export interface EngineInfo {
+  readonly contextTokens: number;
+  /** Requests that run at once. */
+  readonly slots: number;
+  /** Device and threads, in words. */
+  readonly device: string;
+}
+
+export type EngineState = { readonly name: 'ready' } | { readonly name: 'loading' | 'restarting' | 'closed' } | { readonly name: 'failed'; readonly reason: string };
+
+/** Live figures for /metrics and /slots. */
+export interface EngineLoad {
+  readonly running: number;
+  readonly waiting: number;
+  readonly restarts: number;
+}
+
+/** Something that generates text: a local GGUF, an upstream server, or a script. The contract suite runs against each. */
+export interface Engine {
+  readonly state: EngineState;
+  readonly load: EngineLoad;
+  readonly tags: ThoughtTags;
+  /** Resolves once requests can be served. Throws OSLER_ERR_ENGINE_LOAD. */
+  ready(): Promise<EngineInfo>;
+  /** Throws OSLER_ERR_ENGINE_FAILED, OSLER_ERR_REQUEST_TOO_LONG and OSLER_ERR_QUEUE_FULL from the iteration. */
+  generate(request: GenerateRequest, signal?: AbortSignal): Generation;
+  tokenize(text: string): Promise<number[]>;
+  /** Scores consecutive segments after a prompt. */
+  score(prompt: string, segments: readonly string[]): Promise<SegmentScore[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,173 @@
+import type { LlamaContextSequence, LlamaModel, SequenceEvaluateOptions, Token } from 'node-llama-cpp';
+import { AnswerTracker } from '../answer-tracker.ts';
+import type { EngineEvent, GenerateRequest } from '../engine.ts';
+import type { ThoughtTags } from '../thought-splitter.ts';
+
+/** Most tokens to hold back for a character that is not complete; beyond, the bytes are no UTF-8 at all. */
+const maxHeldTokens = 8;
+
+/** A request with the prompt's tokens, as the driver keeps it. */
+export interface Job {
+  readonly id: number;
+  readonly request: GenerateRequest;
+  readonly tokens: readonly Token[];
+  readonly arrivedMs: number;
+  isCancelled: boolean;
+  wantsAnswerNow: boolean;
+}
+
+/**
+ * One generation in one sequence of the context: from its first prompt token to its finish event.
+ * The driver steps all slots together; a slot never touches another.
+ */
+export class SlotRun {
+  readonly job: Job;
+  readonly #sequence: LlamaContextSequence;
+  readonly #model: LlamaModel;
+  readonly #tracker: AnswerTracker;
+  readonly #closeTokens: Token[];
+  readonly #closeText: string;
+  readonly #priority: number;
+  readonly #admittedMs = performance.now();
+  readonly #cachedTokens: number;
+  #prefilled: number;
+  #iterator: AsyncGenerator<Token, void, void | Token | Token[]> | undefined;
+  #heldTokens: Token[] = [];
+  #lastTokens: Token[] = [];
+  #forced: Token[] | undefined;
+  #firstTokenMs: number | undefined;
+  #isCloseReported = false;
+
+  constructor(job: Job, sequence: LlamaContextSequence, options: { cachedTokens: number; closeTokens: Token[]; closeText: string; tags: ThoughtTags; slot: number }) {
+    const { request } = job;
+    this.job = job;
+    this.#sequence = sequence;
+    this.#model = sequence.model;
+    this.#cachedTokens = options.cachedTokens;
+    this.#prefilled = options.cachedTokens;
+    this.#closeTokens = options.closeTokens;
+    this.#closeText = options.closeText;
+    // Sorts the batch by slot: llama.cpp takes ascending neighbours in one pass over the weights.
+    this.#priority = 1000 - options.slot;
+    this.#tracker = new AnswerTracker({ isPreopened: request.isThoughtPreopened, isThinkingEnabled: request.isThinkingEnabled, tags: options.tags, stop: request.stop, stopScope: request.stopScope });
+  }
+
+  /** Whether prompt tokens are still to be read, the last one aside: it is read by the first step. */
+  get isPrefilling(): boolean {
+    return this.#prefilled < this.job.tokens.length - 1;
+  }
+
+  /** Reads at most `maxTokens` tokens of the prompt. */
+  async prefill(maxTokens: number): Promise<void> {
+    const end = Math.min(this.#prefilled + maxTokens, this.job.tokens.length - 1);
+    const piece = this.job.tokens.slice(this.#prefilled, end);
+    // Priorities beyond the documented 1 to 5 are only compared, and sort the batch by slot.
+    await this.#sequence.evaluateWithoutGeneratingNewTokens(piece, { evaluationPriority: this.#priority as 5 });
+    this.#prefilled = end;
+  }
+
+  /** Asks for the next token. Call for all slots in ascending order, then await them together. */
+  async step(): Promise<Token | null> {
+    this.#iterator ??= this.#sequence.evaluate([...this.job.tokens.slice(this.#prefilled)], this.#evaluateOptions());
+    const forced = this.#forced;
+    this.#forced = undefined;
+    const result = forced === undefined ? await this.#iterator.next() : await this.#iterator.next(forced);
+    this.#firstTokenMs ??= performance.now();
+    return result.done === true ? null : result.value;
+  }
+
+  /** Takes the token of a step, or null for the end of generation, and gives the events that follow from it. */
+  take(token: Token | null): { events: EngineEvent[]; isFinished: boolean } {
+    const events: EngineEvent[] = [];
+    if (token === null) return { events: this.#finish(events, 'stop'), isFinished: true };
+    this.#heldTokens.push(token);
+    const text = this.#model.detokenize(this.#heldTokens, true, this.#lastTokens);
+    if (!text.endsWith('\uFFFD') || this.#heldTokens.length >= maxHeldTokens) {
+      this.#addDelta(events, this.#tracker.push(text, this.#heldTokens.length));
+      this.#lastTokens = [...this.#lastTokens, ...this.#heldTokens].slice(-maxHeldTokens);
+      this.#heldTokens = [];
+      this.#closeThoughtWhereDue(events, token);
+    }
+    this.#reportClose(events);
+    if (this.#tracker.isStopped) return { events: this.#finish(events, 'stop'), isFinished: true };
+    const { maxTokens } = this.job.request;
+    const generated = this.#tracker.completionTokens + this.#heldTokens.length;
+    const isFull = this.#sequence.nextTokenIndex + (this.#forced?.length ?? 1) >= this.#sequence.contextSize;
+    if (isFull || (maxTokens !== null && generated >= maxTokens)) return { events: this.#finish(events, 'length'), isFinished: true };
+    return { events, isFinished: false };
+  }
+
+  /** Ends the iteration, so that the sequence is free for another. */
+  async dispose(): Promise<void> {
+    await this.#iterator?.return();
+  }
+
+  #closeThoughtWhereDue(events: EngineEvent[], token: Token): void {
+    if (!this.#tracker.isInThought) return;
+    const budget = this.job.request.thinkingBudgetTokens;
+    const isSpent = budget !== null && this.#tracker.reasoningTokens >= budget;
+    if (!isSpent && !this.job.wantsAnswerNow) return;
+    this.#forced = [token, ...this.#closeTokens];
+    this.#addDelta(events, this.#tracker.forceClose(isSpent ? 'budget' : 'client', this.#closeText, this.#closeTokens.length));
+    this.#lastTokens = [...this.#lastTokens, ...this.#closeTokens].slice(-maxHeldTokens);
+  }
+
+  #finish(events: EngineEvent[], reason: 'stop' | 'length'): EngineEvent[] {
+    if (this.#heldTokens.length > 0) {
+      this.#addDelta(events, this.#tracker.push(this.#model.detokenize(this.#heldTokens, true, this.#lastTokens), this.#heldTokens.length));
+    }
+    this.#addDelta(events, this.#tracker.end());
+    this.#reportClose(events, true);
+    const now = performance.now();
+    const first = this.#firstTokenMs ?? now;
+    events.push({
+      type: 'finish',
+      reason,
+      rawText: this.#tracker.rawText,
+      usage: {
+        promptTokens: this.job.tokens.length,
+        cachedTokens: this.#cachedTokens,
+        completionTokens: this.#tracker.completionTokens,
+        reasoningTokens: this.#tracker.reasoningTokens,
+      },
+      timings: { queueSeconds: (this.#admittedMs - this.job.arrivedMs) / 1000, promptSeconds: (first - this.#admittedMs) / 1000, generationSeconds: (now - first) / 1000 },
+    });
+    return events;
+  }
+
+  #addDelta(events: EngineEvent[], split: { thought: string; answer: string }): void {
+    if (split.thought !== '' || split.answer !== '') events.push({ type: 'delta', ...split });
+  }
+
+  #reportClose(events: EngineEvent[], isEnd = false): void {
+    const { closed } = this.#tracker;
+    if (this.#isCloseReported || closed === 'none' || (closed === 'never' && !isEnd)) return;
+    this.#isCloseReported = true;
+    events.push({ type: 'thought-closed', how: closed });
+  }
+
+  #evaluateOptions(): SequenceEvaluateOptions {
+    const { sampling, seed } = this.job.request;
+    const hasPenalty = sampling.repeatPenalty !== 1 || sampling.frequencyPenalty !== 0 || sampling.presencePenalty !== 0;
+    return {
+      temperature: sampling.temperature,
+      topP: sampling.topP,
+      topK: sampling.topK,
+      minP: sampling.minP,
+      seed,
+      evaluationPriority: this.#priority as 5, // see prefill
+      ...(hasPenalty && {
+        repeatPenalty: {
+          punishTokens: () => this.#lastGenerated(),
+          penalty: sampling.repeatPenalty,
+          frequencyPenalty: sampling.frequencyPenalty,
+          presencePenalty: sampling.presencePenalty,
+        },
+      }),
+    };
+  }
+
+  #lastGenerated(): Token[] {
+    return this.#sequence.contextTokens.slice(this.job.tokens.length).slice(-64);
+  }
+}

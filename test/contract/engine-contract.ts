@@ -1,0 +1,100 @@
+import { expect, it } from 'vitest';
+import { defaultSampling, type Engine, type EngineEvent, type GenerateRequest } from '../../src/engine/engine.ts';
+
+/** A request with everything at its default. */
+export function requestOf(prompt: string, changes: Partial<GenerateRequest> = {}): GenerateRequest {
+  return { prompt, isThoughtPreopened: true, isThinkingEnabled: true, maxTokens: 48, thinkingBudgetTokens: null, sampling: defaultSampling, seed: 7, stop: [], stopScope: 'content', ...changes };
+}
+
+/** All events of one generation. */
+export async function collect(engine: Engine, request: GenerateRequest, signal?: AbortSignal): Promise<EngineEvent[]> {
+  return await Array.fromAsync(engine.generate(request, signal));
+}
+
+export function textOf(events: readonly EngineEvent[], channel: 'thought' | 'answer'): string {
+  return events.map((event) => (event.type === 'delta' ? event[channel] : '')).join('');
+}
+
+/** What every engine must do alike; called inside a `describe` with an engine and a prompt that ends with an open thought. */
+export function describeEngineContract(engineOf: () => Engine, prompt: string): void {
+  it('ends with one finish event whose usage adds up', async () => {
+    const events = await collect(engineOf(), requestOf(prompt));
+    const finishes = events.filter((event) => event.type === 'finish');
+    expect(finishes).toHaveLength(1);
+    const finish = events.at(-1);
+    if (finish?.type !== 'finish') throw new Error('the last event is no finish');
+    expect(finish.usage.promptTokens).toBeGreaterThan(0);
+    expect(finish.usage.completionTokens).toBeGreaterThan(0);
+    expect(finish.usage.completionTokens).toBeLessThanOrEqual(48);
+    expect(finish.usage.reasoningTokens).toBeLessThanOrEqual(finish.usage.completionTokens);
+  });
+
+  it('never sends an empty delta and reports the close of a thought once', async () => {
+    const events = await collect(engineOf(), requestOf(prompt, { thinkingBudgetTokens: 4 }));
+    for (const event of events) if (event.type === 'delta') expect(event.thought + event.answer).not.toBe('');
+    expect(events.filter((event) => event.type === 'thought-closed')).toHaveLength(1);
+  });
+
+  it('closes the thought at the budget and goes on with the answer', async () => {
+    const events = await collect(engineOf(), requestOf(prompt, { thinkingBudgetTokens: 5 }));
+    const closed = events.find((event) => event.type === 'thought-closed');
+    expect(closed?.how).toBe('budget');
+    expect(textOf(events, 'thought')).not.toBe('');
+    expect(textOf(events, 'answer')).not.toBe('');
+    expect(textOf(events, 'answer')).not.toContain('</think>');
+  });
+
+  it('closes the thought when the client asks for the answer now', async () => {
+    const generation = engineOf().generate(requestOf(prompt));
+    const events: EngineEvent[] = [];
+    for await (const event of generation) {
+      events.push(event);
+      generation.answerNow();
+    }
+    expect(events.find((event) => event.type === 'thought-closed')?.how).toBe('client');
+  });
+
+  it('gives the same text for the same seed, one request at a time', async () => {
+    const first = await collect(engineOf(), requestOf(prompt, { seed: 11 }));
+    const second = await collect(engineOf(), requestOf(prompt, { seed: 11 }));
+    expect(textOf(second, 'thought') + textOf(second, 'answer')).toBe(textOf(first, 'thought') + textOf(first, 'answer'));
+  });
+
+  it('stops at maxTokens with the reason length', async () => {
+    const finish = (await collect(engineOf(), requestOf(prompt, { maxTokens: 3 }))).at(-1);
+    expect(finish).toMatchObject({ type: 'finish', reason: 'length', usage: { completionTokens: 3 } });
+  });
+
+  it('cancels at once when the signal aborts, and serves the next request', async () => {
+    const controller = new AbortController();
+    const seen: EngineEvent[] = [];
+    await expect(async () => {
+      for await (const event of engineOf().generate(requestOf(prompt, { maxTokens: 2000 }), controller.signal)) {
+        seen.push(event);
+        controller.abort();
+      }
+    }).rejects.toThrow(/abort/i);
+    expect(seen.length).toBeLessThan(5);
+    expect((await collect(engineOf(), requestOf(prompt))).at(-1)?.type).toBe('finish');
+    expect(engineOf().load.running).toBe(0);
+  });
+
+  it('serves several requests at once, each with its own text', async () => {
+    const all = await Promise.all([1, 2, 3, 4].map((seed) => collect(engineOf(), requestOf(prompt, { seed }))));
+    for (const events of all) expect(events.at(-1)?.type).toBe('finish');
+  });
+
+  it('refuses a prompt longer than the context, with its length', async () => {
+    await expect(collect(engineOf(), requestOf('word '.repeat(20_000)))).rejects.toMatchObject({ code: 'OSLER_ERR_REQUEST_TOO_LONG' });
+  });
+
+  it('scores segments: more tokens than none, and finite', async () => {
+    const scores = await engineOf().score(prompt, ['A first segment.', ' And a second one.']);
+    expect(scores).toHaveLength(2);
+    for (const score of scores) {
+      expect(score.tokens).toBeGreaterThan(0);
+      expect(score.nll).toBeGreaterThan(0);
+      expect(Number.isFinite(score.nll)).toBe(true);
+    }
+  });
+}
