@@ -58,6 +58,11 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   });
 }
 
+/** The environment for a program that we start: ours, with additions. */
+export function childEnvironment(additions: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  return { ...process.env, ...additions };
+}
+
 /** Cores this process may use; node counts the affinity mask and, from 24 on, the cgroup quota (libuv 1.49). */
 function availableCores(): number {
   return os.availableParallelism();

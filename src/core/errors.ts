@@ -39,6 +39,7 @@ export const OSLER_ERR_MODEL_UNKNOWN = createError(
   'There is no model "%s": it is no path, no id of the registry (%s) and no Hub id of the form owner/name.',
   404,
 );
+export const OSLER_ERR_MODEL_NOT_SERVED = createError('OSLER_ERR_MODEL_NOT_SERVED', 'This server has no model "%s". Its models are: %s.', 404);
 export const OSLER_ERR_MODEL_CORRUPT = createError('OSLER_ERR_MODEL_CORRUPT', '"%s" is not a usable GGUF file: %s. Fetch or export it again.', 422);
 export const OSLER_ERR_MODEL_TEMPLATE = createError(
   'OSLER_ERR_MODEL_TEMPLATE',

@@ -1,0 +1,54 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { z } from 'zod';
+
+/** A model that a run of this home made. */
+export const StoredModel = z.strictObject({
+  id: z.string(),
+  runId: z.string().nullable(),
+  baseRef: z.string().nullable(),
+  transformersDir: z.string().nullable(),
+  ggufFile: z.string().nullable(),
+  ggufSha256: z.string().nullable(),
+  templateFile: z.string().nullable(),
+  status: z.enum(['candidate', 'promoted', 'rejected']),
+  createdAt: z.iso.datetime(),
+});
+export type StoredModel = z.infer<typeof StoredModel>;
+
+/** The registry of this home: what its runs made. */
+export class ModelStore {
+  readonly #database: DatabaseSync;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  put(model: StoredModel): void {
+    this.#database
+      .prepare('INSERT OR REPLACE INTO models (id, run_id, base_ref, transformers_dir, gguf_file, gguf_sha256, template_file, status, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
+      .run(model.id, model.runId, model.baseRef, model.transformersDir, model.ggufFile, model.ggufSha256, model.templateFile, model.status, model.createdAt);
+  }
+
+  find(id: string): StoredModel | undefined {
+    const row = this.#database.prepare('SELECT * FROM models WHERE id = ?').get(id);
+    return row === undefined ? undefined : modelOf(row);
+  }
+
+  list(): StoredModel[] {
+    return this.#database.prepare('SELECT * FROM models ORDER BY created_at DESC').all().map(modelOf);
+  }
+}
+
+function modelOf(row: Record<string, unknown>): StoredModel {
+  return StoredModel.parse({
+    id: row['id'],
+    runId: row['run_id'],
+    baseRef: row['base_ref'],
+    transformersDir: row['transformers_dir'],
+    ggufFile: row['gguf_file'],
+    ggufSha256: row['gguf_sha256'],
+    templateFile: row['template_file'],
+    status: row['status'],
+    createdAt: row['created_at'],
+  });
+}

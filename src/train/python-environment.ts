@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { execa } from 'execa';
+import { writeFileAtomically } from '../core/atomic-file.ts';
+import { childEnvironment } from '../core/config.ts';
+import { sha256 } from '../core/digest.ts';
+import { OSLER_ERR_PYTHON_MISSING, OSLER_ERR_PYTHON_SETUP } from '../core/errors.ts';
+import { packageRoot } from '../core/package-root.ts';
+
+/** Told what is being set up, in a few words, as it begins. */
+export type ReportStep = (step: string) => void;
+
+const requirements = path.join(packageRoot, 'python/requirements-cpu.txt');
+const shownErrorLines = 8;
+
+/** Folder of the trainer's Python sources. */
+export const trainerSources = path.join(packageRoot, 'python');
+
+/**
+ * Makes `.venv` beside package.json with the pinned requirements, once; later calls find it ready.
+ * A set-up that was broken off is taken up again: pip keeps what is there.
+ *
+ * @returns path of the environment's python
+ * @throws OSLER_ERR_PYTHON_MISSING, OSLER_ERR_PYTHON_SETUP
+ */
+export async function ensurePython(options: { python: string | null; onStep?: ReportStep; signal?: AbortSignal | undefined }): Promise<string> {
+  const folder = path.join(packageRoot, '.venv');
+  const python = path.join(folder, 'bin/python');
+  const marker = path.join(folder, 'osler-requirements.sha256');
+  const wanted = sha256(await readFile(requirements));
+  if (existsSync(python) && (await readFile(marker, 'utf8').catch(() => '')) === wanted) return python;
+  const run = async (step: string, command: string, ...words: string[]): Promise<void> => {
+    options.onStep?.(step);
+    const result = await execa(command, words, { reject: false, all: true, ...(options.signal && { cancelSignal: options.signal }) });
+    options.signal?.throwIfAborted();
+    if (result.exitCode !== 0) throw new OSLER_ERR_PYTHON_SETUP(step, result.all.split('\n').slice(-shownErrorLines).join('\n'));
+  };
+  if (!existsSync(python)) await run('make .venv', await findPython(options.python), '-m', 'venv', folder);
+  // Compiling 20,000 files to bytecode takes minutes on two cores; Python does it for the few that are used.
+  await run('install torch, transformers, trl and peft', python, '-m', 'pip', 'install', '--quiet', '--no-compile', '--disable-pip-version-check', '-r', requirements);
+  await writeFileAtomically(marker, wanted);
+  return python;
+}
+
+/** Environment of every Python program of ours. */
+export function trainerEnvironment(): NodeJS.ProcessEnv {
+  return childEnvironment({ PYTHONPATH: trainerSources, PYTHONUNBUFFERED: '1', TOKENIZERS_PARALLELISM: 'false', HF_HUB_DISABLE_TELEMETRY: '1' });
+}
+
+/** A Python of 3.10 or newer that can make virtual environments. */
+async function findPython(wanted: string | null): Promise<string> {
+  const tried: string[] = [];
+  const candidates = wanted === null ? ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'] : [wanted];
+  for (const candidate of candidates) {
+    const result = await execa(candidate, ['-c', 'import sys, venv, ensurepip; print("%d.%d" % sys.version_info[:2])'], { reject: false });
+    const [major = 0, minor = 0] = result.exitCode === 0 ? result.stdout.split('.').map(Number) : [];
+    if (major === 3 && minor >= 10) return candidate;
+    if (result.exitCode === 0) tried.push(`"${candidate}" is ${result.stdout}`);
+  }
+  throw new OSLER_ERR_PYTHON_MISSING(tried.length > 0 ? tried.join(', ') : `none was found (looked for: ${candidates.join(', ')})`);
+}

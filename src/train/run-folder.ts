@@ -1,0 +1,38 @@
+import path from 'node:path';
+
+/** Where the files of one run are. */
+export interface RunFolder {
+  readonly root: string;
+  readonly recipe: string;
+  readonly template: string;
+  readonly trainRows: string;
+  readonly heldOutRows: string;
+  readonly job: string;
+  readonly source: string;
+  /** Trainer's events, one JSON a line. */
+  readonly events: string;
+  /** Trainer's stderr. */
+  readonly log: string;
+  readonly adapter: string;
+  readonly merged: string;
+  gguf(type: string): string;
+}
+
+/** Paths under `<home>/runs/<id>/`. Nothing is created. */
+export function runFolder(home: string, id: string): RunFolder {
+  const root = path.join(home, 'runs', id);
+  return {
+    root,
+    recipe: path.join(root, 'recipe.json'),
+    template: path.join(root, 'template.jinja'),
+    trainRows: path.join(root, 'train.jsonl'),
+    heldOutRows: path.join(root, 'heldout.jsonl'),
+    job: path.join(root, 'job.json'),
+    source: path.join(root, 'source.json'),
+    events: path.join(root, 'events.jsonl'),
+    log: path.join(root, 'trainer.log'),
+    adapter: path.join(root, 'adapter'),
+    merged: path.join(root, 'merged'),
+    gguf: (type) => path.join(root, `merged-${type}.gguf`),
+  };
+}
