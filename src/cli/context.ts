@@ -1,0 +1,22 @@
+import { type Clock, systemClock } from '../core/clock.ts';
+import { type Config, readConfig } from '../core/config.ts';
+import { openStore } from '../core/store.ts';
+import { ModelStore } from '../train/model-store.ts';
+import { RunStore } from '../train/run-store.ts';
+import { Trainings } from '../train/trainings.ts';
+
+/** What commands share: settings, the store and what stands on it. */
+export interface CliContext {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly models: ModelStore;
+  readonly trainings: Trainings;
+}
+
+/** Reads the environment and opens the store. Throws OSLER_ERR_CONFIG_INVALID. */
+export function openContext(config: Config = readConfig()): CliContext {
+  const database = openStore(config.home);
+  const models = new ModelStore(database);
+  const runs = new RunStore(database, systemClock);
+  return { config, clock: systemClock, models, trainings: new Trainings({ config, clock: systemClock, runs, models }) };
+}
