@@ -1,12 +1,16 @@
 import { Command, CommanderError } from 'commander';
 import { exitCodeOf, isOslerError } from '../core/errors.ts';
+import { evaluateCommand } from './evaluate.ts';
 import { runsCommand } from './runs.ts';
+import { serveCommand } from './serve.ts';
 import { trainCommand } from './train.ts';
 
 const program = new Command('osler')
   .description('Tune a reasoning model on medical questions, serve it with the thought apart from the answer, and say whether tuning helped.\nFor research only; not a medical device.')
   .addCommand(trainCommand())
   .addCommand(runsCommand())
+  .addCommand(serveCommand())
+  .addCommand(evaluateCommand())
   .showSuggestionAfterError()
   .exitOverride();
 for (const command of program.commands) command.exitOverride();

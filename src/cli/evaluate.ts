@@ -1,0 +1,221 @@
+import { mkdir } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { Command } from 'commander';
+import { execa } from 'execa';
+import { OSLER_ERR_INTERRUPTED, OSLER_ERR_USAGE } from '../core/errors.ts';
+import { checkRows, readTextFile } from '../core/jsonl.ts';
+import { createDatedId } from '../core/ids.ts';
+import { packageRoot } from '../core/package-root.ts';
+import { TrainingRow } from '../core/schema/training-row.ts';
+import { loadTasks } from '../eval/load-tasks.ts';
+import { type EvaluationPlan, freezePlan } from '../eval/plan.ts';
+import { runEvaluation } from '../eval/run-evaluation.ts';
+import { SampleLog } from '../eval/sample-log.ts';
+import type { Report } from '../eval/schema/report.ts';
+import type { ServedModel } from '../server/served-model.ts';
+import { type CliContext, openContext } from './context.ts';
+import { interruptSignal } from './interrupt.ts';
+import { type OpenedModel, openModel } from './open-model.ts';
+import { Reporter } from './progress.ts';
+import { wholeNumber } from './serve.ts';
+import { writeReports } from './write-reports.ts';
+
+/** Tokens kept for the prompt beside thought and answer. */
+const promptTokens = 2048;
+
+interface EvaluateFlags {
+  readonly base: string;
+  readonly tuned: string;
+  readonly tasks?: string;
+  readonly items: string[];
+  readonly limit?: number;
+  readonly out?: string;
+  readonly attempts: number;
+  readonly seed: number;
+  readonly temperature: number;
+  readonly topP: number;
+  readonly thinkingBudget: number;
+  readonly answerBudget: number;
+  readonly margin?: number;
+  readonly template?: string;
+  readonly slots: number;
+  readonly json?: boolean;
+}
+
+/** What an evaluation is asked for, by the command or by the demo. */
+export interface EvaluationRequest {
+  readonly baseRef: string;
+  readonly tunedRef: string;
+  readonly tasks: readonly string[];
+  readonly itemFiles: readonly string[];
+  readonly limit: number | null;
+  readonly out: string | null;
+  readonly attempts: number;
+  readonly seed: number;
+  readonly temperature: number;
+  readonly topP: number;
+  readonly thinkingBudgetTokens: number;
+  readonly answerBudgetTokens: number;
+  readonly marginPp: number | null;
+  readonly templateFile: string | null;
+  readonly slots: number;
+}
+
+/** `osler eval`: base against tuned, to a verdict. */
+export function evaluateCommand(): Command {
+  const number = (text: string): number => {
+    const value = Number(text);
+    if (!Number.isFinite(value) || value < 0) throw new OSLER_ERR_USAGE(`"${text}" is not a number of 0 or more.`);
+    return value;
+  };
+  return new Command('eval')
+    .description('evaluate base against tuned on the same questions and report whether tuning helped')
+    .requiredOption('--base <ref>', 'base model: path, registry id or Hub id')
+    .requiredOption('--tuned <ref>', 'tuned model: path, registry id (run) or Hub id')
+    .option('--tasks <names>', 'benchmarks, separated by commas: mini, heldout')
+    .option('--items <file>', 'JSON Lines of questions; repeat for more', (word: string, words: string[]) => [...words, word], [])
+    .option('--limit <number>', 'first so many items of each task', wholeNumber)
+    .option('--out <folder>', 'where samples and reports go; the same folder again resumes')
+    .option('--attempts <number>', 'samples of each item and arm', wholeNumber, 1)
+    .option('--seed <number>', 'root of all seeds', wholeNumber, 3407)
+    .option('--temperature <number>', 'sampling temperature', number, 0.6)
+    .option('--top-p <number>', 'nucleus sampling', number, 0.95)
+    .option('--thinking-budget <tokens>', 'after so many tokens the thought is closed and the answer forced', wholeNumber, 4096)
+    .option('--answer-budget <tokens>', 'tokens for the answer', wholeNumber, 1024)
+    .option('--margin <pp>', 'call the arms equivalent within so many percentage points', number)
+    .option('--template <file>', 'Jinja chat template of both arms; default: the tuned model’s')
+    .option('--slots <number>', 'attempts at once', wholeNumber, 8)
+    .option('--json', 'print the verdict as JSON')
+    .addHelpText('after', '\nExamples:\n  npm run eval -- --base smollm2-135m-instruct --tuned run-20261123t2305-1a2b3c4d --tasks mini,heldout\n  npm run eval -- --base base.gguf --tuned tuned.gguf --items questions.jsonl --limit 100 --out results')
+    .action(async (flags: EvaluateFlags) => {
+      const context = openContext();
+      const reporter = new Reporter({ isTerminal: process.stderr.isTTY === true && !context.config.isCi });
+      const request: EvaluationRequest = {
+        baseRef: flags.base,
+        tunedRef: flags.tuned,
+        tasks: flags.tasks?.split(',').filter((name) => name !== '') ?? [],
+        itemFiles: flags.items,
+        limit: flags.limit ?? null,
+        out: flags.out ?? null,
+        attempts: flags.attempts,
+        seed: flags.seed,
+        temperature: flags.temperature,
+        topP: flags.topP,
+        thinkingBudgetTokens: flags.thinkingBudget,
+        answerBudgetTokens: flags.answerBudget,
+        marginPp: flags.margin ?? null,
+        templateFile: flags.template ?? null,
+        slots: flags.slots,
+      };
+      const signal = interruptSignal(() => reporter.info('stopping; what is done is kept'));
+      const { report, folder } = await evaluate(context, request, reporter, signal);
+      if (flags.json === true) process.stdout.write(`${JSON.stringify({ verdict: report.verdict, folder })}\n`);
+      else process.stdout.write(`${verdictText(report)}\nReport: ${path.join(folder, 'report.html')}\n`);
+    });
+}
+
+/** The verdict as it is printed. */
+export function verdictText(report: Report): string {
+  return [report.verdict.sentence, report.verdict.secondarySentence].filter((sentence) => sentence !== null).join('\n');
+}
+
+/** Runs or resumes an evaluation and writes its reports. On interruption what is done stays, and the error says how to go on. */
+export async function evaluate(context: CliContext, request: EvaluationRequest, reporter: Reporter, signal: AbortSignal): Promise<{ report: Report; folder: string }> {
+  const heldOutFile = heldOutFileOf(context, request.tunedRef);
+  const tasks = await loadTasks({ tasks: request.tasks, itemFiles: request.itemFiles, heldOutFile, limit: request.limit });
+  if (tasks.length === 0) throw new OSLER_ERR_USAGE('There is nothing to evaluate on. Name benchmarks with --tasks (mini, heldout) or a file with --items.');
+  const opened: OpenedModel[] = [];
+  const open = async (name: 'base' | 'tuned', ref: string, templateFile: string | null): Promise<ServedModel> => {
+    const contextTokens = promptTokens + request.thinkingBudgetTokens + request.answerBudgetTokens;
+    const entry = await openModel(context, { name, ref, templateFile, slots: request.slots, contextTokens, maxWaiting: 1_000_000 }, reporter, signal);
+    opened.push(entry);
+    return entry.model;
+  };
+  try {
+    const tuned = await open('tuned', request.tunedRef, request.templateFile);
+    // The tuned run's template for both arms, so that only the weights differ.
+    const base = await open('base', request.baseRef, request.templateFile);
+    const arms = { base: { ...base, template: tuned.template }, tuned };
+    const now = context.clock.now();
+    const evaluationId = createDatedId('eval', now);
+    const folder = path.resolve(request.out ?? path.join(context.config.home, 'evaluations', evaluationId));
+    await mkdir(folder, { recursive: true });
+    const plan = await freezePlan(folder, {
+      schemaVersion: 1,
+      evaluationId,
+      createdAt: now.toISOString(),
+      settings: {
+        primaryMetric: tasks.some((task) => task.measures.includes('generation')) ? 'accuracy' : 'answer-likelihood',
+        equivalenceMarginPp: request.marginPp,
+        equivalenceMarginNats: null,
+        attempts: request.attempts,
+        seed: request.seed,
+        bootstrapDraws: 10_000,
+        temperature: request.temperature,
+        topP: request.topP,
+        thinkingBudgetTokens: request.thinkingBudgetTokens,
+        answerBudgetTokens: request.answerBudgetTokens,
+        systemPrompt: null,
+        template: tuned.template.digest,
+      },
+      arms: { base: armOf(arms.base), tuned: armOf(arms.tuned) },
+      tasks: tasks.map((task) => ({ ...task, measures: [...task.measures], items: [...task.items] })),
+      trainingQuestions: await trainingQuestionsOf(context, request.tunedRef),
+    } satisfies EvaluationPlan);
+    await runAndKeep(plan, folder, { arms, context, reporter, signal });
+    const report = await writeReports(folder, { hardware: await describeHardware(opened), codeRevision: await codeRevision() });
+    return { report, folder };
+  } finally {
+    await Promise.all(opened.map(({ model }) => model.engine.close()));
+  }
+}
+
+async function runAndKeep(plan: EvaluationPlan, folder: string, deps: { arms: Record<'base' | 'tuned', ServedModel>; context: CliContext; reporter: Reporter; signal: AbortSignal }): Promise<void> {
+  const { arms, context, reporter, signal } = deps;
+  const log = await SampleLog.open(path.join(folder, 'samples.jsonl'));
+  if (log.records.length > 0) reporter.info(`resuming: ${log.records.length} records are here already`);
+  const bar = reporter.progress('evaluating');
+  try {
+    await runEvaluation(plan, {
+      engines: { base: arms.base.engine, tuned: arms.tuned.engine },
+      templates: { base: arms.base.template, tuned: arms.tuned.template },
+      clock: context.clock,
+      log,
+      onProgress: (done, total, record) => bar.update(done, total, record === null ? '' : `${record.arm}, ${record.task}`),
+      signal,
+    });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new OSLER_ERR_INTERRUPTED(`Stopped with ${log.records.length} records kept. Go on by the same command with: --out ${folder}`);
+  } finally {
+    bar.stop();
+    log.close();
+  }
+}
+
+function armOf(model: ServedModel): EvaluationPlan['arms']['base'] {
+  return { name: model.name, ref: model.ref, weightsSha256: model.weightsDigest, templateSha256: model.template.digest, adapterSha256: null };
+}
+
+function heldOutFileOf(context: CliContext, tunedRef: string): string | null {
+  const runId = context.models.find(tunedRef)?.runId ?? null;
+  return runId === null ? null : context.trainings.folder(runId).heldOutRows;
+}
+
+async function trainingQuestionsOf(context: CliContext, tunedRef: string): Promise<string[] | null> {
+  const runId = context.models.find(tunedRef)?.runId ?? null;
+  if (runId === null) return null;
+  const file = context.trainings.folder(runId).trainRows;
+  return checkRows(file, await readTextFile(file), TrainingRow).map(({ value }) => value.question);
+}
+
+async function describeHardware(opened: readonly OpenedModel[]): Promise<Report['hardware']> {
+  const device = opened[0] === undefined ? 'unknown' : (await opened[0].model.engine.ready()).device;
+  return { cpu: os.cpus()[0]?.model ?? 'unknown', cores: os.availableParallelism(), memoryGib: Math.round(os.totalmem() / 2 ** 30), platform: `${os.platform()} ${os.arch()}`, node: process.versions.node, engine: 'node-llama-cpp 3.22.1', device };
+}
+
+async function codeRevision(): Promise<string | null> {
+  const result = await execa('git', ['-C', packageRoot, 'rev-parse', 'HEAD'], { reject: false });
+  return result.exitCode === 0 ? result.stdout.trim() : null;
+}
