@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { exitCodeOf, isOslerError } from '../core/errors.ts';
+import { demoCommand } from './demo.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
@@ -7,6 +8,7 @@ import { trainCommand } from './train.ts';
 
 const program = new Command('osler')
   .description('Tune a reasoning model on medical questions, serve it with the thought apart from the answer, and say whether tuning helped.\nFor research only; not a medical device.')
+  .addCommand(demoCommand())
   .addCommand(trainCommand())
   .addCommand(runsCommand())
   .addCommand(serveCommand())

@@ -14,15 +14,15 @@ import { OSLER_ERR_TOOL_MISSING } from '../core/errors.ts';
  */
 export async function ensureLlamaCppSource(cacheDir: string): Promise<string> {
   const entry = createRequire(import.meta.url).resolve('node-llama-cpp');
-  const package_ = path.join(path.dirname(entry), '..');
-  const bundle = path.join(package_, 'llama/gitRelease.bundle');
-  const version: unknown = JSON.parse(await readFile(path.join(package_, 'package.json'), 'utf8')).version;
+  const packageFolder = path.join(path.dirname(entry), '..');
+  const bundle = path.join(packageFolder, 'llama/gitRelease.bundle');
+  const version: unknown = JSON.parse(await readFile(path.join(packageFolder, 'package.json'), 'utf8')).version;
   const folder = path.join(cacheDir, `llama.cpp-node-llama-cpp-${String(version)}`);
   if (existsSync(path.join(folder, 'convert_hf_to_gguf.py'))) return folder;
   const temporary = `${folder}.${process.pid}.tmp`;
   await rm(temporary, { recursive: true, force: true });
-  const result = await execa('git', ['clone', '--quiet', '--depth', '1', `file://${bundle}`, temporary], { reject: false, all: true });
-  if (result.exitCode !== 0) throw new OSLER_ERR_TOOL_MISSING('git', 'unpack the converter that comes with node-llama-cpp', `It said: ${result.all ?? result.message}. On Debian: apt-get install git`);
+  const result = await execa('git', ['clone', '--quiet', bundle, temporary], { reject: false, all: true });
+  if (result.exitCode !== 0) throw new OSLER_ERR_TOOL_MISSING('git', 'unpack the converter that comes with node-llama-cpp', `It said: ${result.all ?? result.message}\nOn Debian: apt-get install git`);
   // Another process may have been quicker: either folder serves.
   await rename(temporary, folder).catch(async () => rm(temporary, { recursive: true, force: true }));
   return folder;

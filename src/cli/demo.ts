@@ -1,0 +1,90 @@
+import path from 'node:path';
+import { Command } from 'commander';
+import { messageOf } from '../core/errors.ts';
+import { openContext } from './context.ts';
+import { evaluate, verdictText } from './evaluate.ts';
+import { illustrate, illustrationText } from './illustrate.ts';
+import { interruptSignal } from './interrupt.ts';
+import { type OpenedModel, openModel } from './open-model.ts';
+import { Reporter } from './progress.ts';
+import { serveUntilStopped, wholeNumber } from './serve.ts';
+import { recipeOf, trainWithProgress } from './train.ts';
+
+interface DemoFlags {
+  readonly serve: boolean;
+  readonly port: number;
+  readonly preset: string;
+  readonly set: string[];
+  readonly limit?: number;
+}
+
+/** The budgets of the smoke evaluation: short, to end in minutes on two cores; the report says so in its settings. */
+const smokeBudgets = { thinkingBudgetTokens: 128, answerBudgetTokens: 64 };
+
+/** `osler demo`: the whole way, from rows to a verdict and a server, on a small real model. */
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('the main job end to end on a small real model: train, export, evaluate, report, serve')
+    .option('--no-serve', 'end after the report')
+    .option('--port <number>', 'port to serve on', wholeNumber, 8080)
+    .option('--preset <name>', 'recipe to train by', 'smoke')
+    .option('--set <field=value>', 'override a field of the recipe', (word: string, words: string[]) => [...words, word], [])
+    .option('--limit <number>', 'evaluate on the first so many items of each task', wholeNumber)
+    .addHelpText('after', '\nExamples:\n  npm run demo\n  npm run demo -- --no-serve')
+    .action(async (flags: DemoFlags) => runDemo(flags));
+}
+
+async function runDemo(flags: DemoFlags): Promise<void> {
+  const startedSeconds = performance.now() / 1000;
+  const context = openContext();
+  const reporter = new Reporter({ isTerminal: process.stderr.isTTY === true && !context.config.isCi });
+  const signal = interruptSignal(() => reporter.info('stopping; what is done is kept'));
+  const recipe = await recipeOf({ preset: flags.preset, set: flags.set });
+  await context.trainings.check(recipe);
+  reporter.step('1/4 train');
+  const runId = context.trainings.create(recipe).run.id;
+  await trainWithProgress(context, runId, reporter, signal);
+  reporter.step('2/4 ask base and tuned the tutorial’s question');
+  const illustration = await illustrate(context, runId, reporter, signal);
+  reporter.step('3/4 evaluate base against tuned on held-out questions');
+  const { report, folder } = await evaluate(
+    context,
+    {
+      baseRef: recipe.base.ref,
+      tunedRef: runId,
+      tasks: ['mini', 'heldout'],
+      itemFiles: [],
+      limit: flags.limit ?? null,
+      out: null,
+      attempts: 1,
+      seed: 3407,
+      temperature: 0.6,
+      topP: 0.95,
+      ...smokeBudgets,
+      marginPp: null,
+      templateFile: null,
+      slots: 8,
+    },
+    reporter,
+    signal,
+  );
+  process.stdout.write(`${illustrationText(illustration)}\nVerdict: ${verdictText(report)}\n${report.notices.map((notice) => `  note: ${notice}\n`).join('')}Report: ${path.join(folder, 'report.html')}\nRun: ${runId} (${Math.round(performance.now() / 1000 - startedSeconds)} s so far)\n`);
+  if (!flags.serve) return;
+  reporter.step('4/4 serve base and tuned');
+  process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
+  const opened: OpenedModel[] = [];
+  try {
+    for (const [name, ref] of [
+      ['base', recipe.base.ref],
+      ['tuned', runId],
+    ] as const) {
+      opened.push(await openModel(context, { name, ref, templateFile: context.trainings.folder(runId).template, slots: 4, contextTokens: 2048, maxWaiting: 32 }, reporter));
+    }
+    await serveUntilStopped(context, opened, { host: '127.0.0.1', port: flags.port }, reporter);
+  } catch (error) {
+    reporter.info(`the run and its report are kept; serve them later with: npx osler serve --model base=${recipe.base.ref} --model tuned=${runId} (${messageOf(error)})`);
+    throw error;
+  } finally {
+    await Promise.all(opened.map(({ model }) => model.engine.close()));
+  }
+}
