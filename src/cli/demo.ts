@@ -6,7 +6,7 @@ import { evaluate, verdictText } from './evaluate.ts';
 import { illustrate, illustrationText } from './illustrate.ts';
 import { interruptSignal } from './interrupt.ts';
 import { type OpenedModel, openModel } from './open-model.ts';
-import { Reporter } from './progress.ts';
+import { createReporter } from './progress.ts';
 import { serveUntilStopped, wholeNumber } from './serve.ts';
 import { recipeOf, trainWithProgress } from './train.ts';
 
@@ -37,7 +37,7 @@ export function demoCommand(): Command {
 async function runDemo(flags: DemoFlags): Promise<void> {
   const startedSeconds = performance.now() / 1000;
   const context = openContext();
-  const reporter = new Reporter({ isTerminal: process.stderr.isTTY === true && !context.config.isCi });
+  const reporter = createReporter(context.config);
   const signal = interruptSignal(() => reporter.info('stopping; what is done is kept'));
   const recipe = await recipeOf({ preset: flags.preset, set: flags.set });
   await context.trainings.check(recipe);
@@ -68,7 +68,9 @@ async function runDemo(flags: DemoFlags): Promise<void> {
     reporter,
     signal,
   );
-  process.stdout.write(`${illustrationText(illustration)}\nVerdict: ${verdictText(report)}\n${report.notices.map((notice) => `  note: ${notice}\n`).join('')}Report: ${path.join(folder, 'report.html')}\nRun: ${runId} (${Math.round(performance.now() / 1000 - startedSeconds)} s so far)\n`);
+  process.stdout.write(
+    `${illustrationText(illustration)}\nVerdict: ${verdictText(report)}\n${report.notices.map((notice) => `  note: ${notice}\n`).join('')}Report: ${path.join(folder, 'report.html')}\nRun: ${runId} (${Math.round(performance.now() / 1000 - startedSeconds)} s so far)\n`,
+  );
   if (!flags.serve) return;
   reporter.step('4/4 serve base and tuned');
   process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
@@ -78,11 +80,19 @@ async function runDemo(flags: DemoFlags): Promise<void> {
       ['base', recipe.base.ref],
       ['tuned', runId],
     ] as const) {
-      opened.push(await openModel(context, { name, ref, templateFile: context.trainings.folder(runId).template, slots: 4, contextTokens: 2048, maxWaiting: 32 }, reporter));
+      opened.push(
+        await openModel(
+          context,
+          { name, ref, templateFile: context.trainings.folder(runId).template, slots: 4, contextTokens: 2048, maxWaiting: 32 },
+          reporter,
+        ),
+      );
     }
     await serveUntilStopped(context, opened, { host: '127.0.0.1', port: flags.port }, reporter);
   } catch (error) {
-    reporter.info(`the run and its report are kept; serve them later with: npx osler serve --model base=${recipe.base.ref} --model tuned=${runId} (${messageOf(error)})`);
+    reporter.info(
+      `the run and its report are kept; serve them later with: npx osler serve --model base=${recipe.base.ref} --model tuned=${runId} (${messageOf(error)})`,
+    );
     throw error;
   } finally {
     await Promise.all(opened.map(({ model }) => model.engine.close()));

@@ -17,7 +17,7 @@ import type { ServedModel } from '../server/served-model.ts';
 import { type CliContext, openContext } from './context.ts';
 import { interruptSignal } from './interrupt.ts';
 import { type OpenedModel, openModel } from './open-model.ts';
-import { Reporter } from './progress.ts';
+import { createReporter, type Reporter } from './progress.ts';
 import { wholeNumber } from './serve.ts';
 import { writeReports } from './write-reports.ts';
 
@@ -87,10 +87,13 @@ export function evaluateCommand(): Command {
     .option('--template <file>', 'Jinja chat template of both arms; default: the tuned model’s')
     .option('--slots <number>', 'attempts at once', wholeNumber, 8)
     .option('--json', 'print the verdict as JSON')
-    .addHelpText('after', '\nExamples:\n  npm run eval -- --base smollm2-135m-instruct --tuned run-20261123t2305-1a2b3c4d --tasks mini,heldout\n  npm run eval -- --base base.gguf --tuned tuned.gguf --items questions.jsonl --limit 100 --out results')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  npm run eval -- --base smollm2-135m-instruct --tuned run-20261123t2305-1a2b3c4d --tasks mini,heldout\n  npm run eval -- --base base.gguf --tuned tuned.gguf --items questions.jsonl --limit 100 --out results',
+    )
     .action(async (flags: EvaluateFlags) => {
       const context = openContext();
-      const reporter = new Reporter({ isTerminal: process.stderr.isTTY === true && !context.config.isCi });
+      const reporter = createReporter(context.config);
       const request: EvaluationRequest = {
         baseRef: flags.base,
         tunedRef: flags.tuned,
@@ -121,14 +124,25 @@ export function verdictText(report: Report): string {
 }
 
 /** Runs or resumes an evaluation and writes its reports. On interruption what is done stays, and the error says how to go on. */
-export async function evaluate(context: CliContext, request: EvaluationRequest, reporter: Reporter, signal: AbortSignal): Promise<{ report: Report; folder: string }> {
+export async function evaluate(
+  context: CliContext,
+  request: EvaluationRequest,
+  reporter: Reporter,
+  signal: AbortSignal,
+): Promise<{ report: Report; folder: string }> {
   const heldOutFile = heldOutFileOf(context, request.tunedRef);
   const tasks = await loadTasks({ tasks: request.tasks, itemFiles: request.itemFiles, heldOutFile, limit: request.limit });
-  if (tasks.length === 0) throw new OSLER_ERR_USAGE('There is nothing to evaluate on. Name benchmarks with --tasks (mini, heldout) or a file with --items.');
+  if (tasks.length === 0)
+    throw new OSLER_ERR_USAGE('There is nothing to evaluate on. Name benchmarks with --tasks (mini, heldout) or a file with --items.');
   const opened: OpenedModel[] = [];
   const open = async (name: 'base' | 'tuned', ref: string, templateFile: string | null): Promise<ServedModel> => {
     const contextTokens = promptTokens + request.thinkingBudgetTokens + request.answerBudgetTokens;
-    const entry = await openModel(context, { name, ref, templateFile, slots: request.slots, contextTokens, maxWaiting: 1_000_000 }, reporter, signal);
+    const entry = await openModel(
+      context,
+      { name, ref, templateFile, slots: request.slots, contextTokens, maxWaiting: 1_000_000 },
+      reporter,
+      signal,
+    );
     opened.push(entry);
     return entry.model;
   };
@@ -171,7 +185,11 @@ export async function evaluate(context: CliContext, request: EvaluationRequest, 
   }
 }
 
-async function runAndKeep(plan: EvaluationPlan, folder: string, deps: { arms: Record<'base' | 'tuned', ServedModel>; context: CliContext; reporter: Reporter; signal: AbortSignal }): Promise<void> {
+async function runAndKeep(
+  plan: EvaluationPlan,
+  folder: string,
+  deps: { arms: Record<'base' | 'tuned', ServedModel>; context: CliContext; reporter: Reporter; signal: AbortSignal },
+): Promise<void> {
   const { arms, context, reporter, signal } = deps;
   const log = await SampleLog.open(path.join(folder, 'samples.jsonl'));
   if (log.records.length > 0) reporter.info(`resuming: ${log.records.length} records are here already`);
@@ -195,7 +213,13 @@ async function runAndKeep(plan: EvaluationPlan, folder: string, deps: { arms: Re
 }
 
 function armOf(model: ServedModel): EvaluationPlan['arms']['base'] {
-  return { name: model.name, ref: model.ref, weightsSha256: model.weightsDigest, templateSha256: model.template.digest, adapterSha256: null };
+  return {
+    name: model.name,
+    ref: model.ref,
+    weightsSha256: model.weightsDigest,
+    templateSha256: model.template.digest,
+    adapterSha256: null,
+  };
 }
 
 function heldOutFileOf(context: CliContext, tunedRef: string): string | null {
@@ -212,7 +236,15 @@ async function trainingQuestionsOf(context: CliContext, tunedRef: string): Promi
 
 async function describeHardware(opened: readonly OpenedModel[]): Promise<Report['hardware']> {
   const device = opened[0] === undefined ? 'unknown' : (await opened[0].model.engine.ready()).device;
-  return { cpu: os.cpus()[0]?.model ?? 'unknown', cores: os.availableParallelism(), memoryGib: Math.round(os.totalmem() / 2 ** 30), platform: `${os.platform()} ${os.arch()}`, node: process.versions.node, engine: 'node-llama-cpp 3.22.1', device };
+  return {
+    cpu: os.cpus()[0]?.model ?? 'unknown',
+    cores: os.availableParallelism(),
+    memoryGib: Math.round(os.totalmem() / 2 ** 30),
+    platform: `${os.platform()} ${os.arch()}`,
+    node: process.versions.node,
+    engine: 'node-llama-cpp 3.22.1',
+    device,
+  };
 }
 
 async function codeRevision(): Promise<string | null> {

@@ -7,7 +7,9 @@ import { serveCommand } from './serve.ts';
 import { trainCommand } from './train.ts';
 
 const program = new Command('osler')
-  .description('Tune a reasoning model on medical questions, serve it with the thought apart from the answer, and say whether tuning helped.\nFor research only; not a medical device.')
+  .description(
+    'Tune a reasoning model on medical questions, serve it with the thought apart from the answer, and say whether tuning helped.\nFor research only; not a medical device.',
+  )
   .addCommand(demoCommand())
   .addCommand(trainCommand())
   .addCommand(runsCommand())
@@ -23,6 +25,10 @@ try {
   process.exit(process.exitCode ?? 0);
 } catch (error) {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);
-  process.stderr.write(isOslerError(error) ? `osler: ${error.message} [${error.code}]\n` : `osler: unexpected failure, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(
+    isOslerError(error)
+      ? `osler: ${error.message} [${error.code}]\n`
+      : `osler: unexpected failure, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   process.exit(exitCodeOf(error));
 }

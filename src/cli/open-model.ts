@@ -30,10 +30,21 @@ export interface OpenedModel {
 }
 
 /** Finds a model by its REF, checks its file, and starts its engine. Throws the errors of resolving, GGUF and template. */
-export async function openModel(context: CliContext, options: OpenModelOptions, reporter: Reporter, signal?: AbortSignal): Promise<OpenedModel> {
+export async function openModel(
+  context: CliContext,
+  options: OpenModelOptions,
+  reporter: Reporter,
+  signal?: AbortSignal,
+): Promise<OpenedModel> {
   const { config, clock, models } = context;
   const bar = reporter.progress(`fetch ${options.ref}`);
-  const deps = { config, models, onStep: (step: string) => reporter.step(step), onBytes: (done: number, total: number) => bar.update(Math.round(done / 1e6), Math.round(total / 1e6), 'MB'), signal };
+  const deps = {
+    config,
+    models,
+    onStep: (step: string) => reporter.step(step),
+    onBytes: (done: number, total: number) => bar.update(Math.round(done / 1e6), Math.round(total / 1e6), 'MB'),
+    signal,
+  };
   const resolved = await resolveModel(options.ref, null, deps).finally(() => bar.stop());
   const file = await ensureGguf(resolved, 'q8_0', deps);
   const summary = await readGguf(file);
@@ -52,5 +63,15 @@ export async function openModel(context: CliContext, options: OpenModelOptions, 
     tags: defaultThoughtTags,
     maxWaiting: options.maxWaiting,
   });
-  return { weightsFile: file, model: { name: options.name, ref: options.ref, engine, template, weightsDigest, createdSeconds: Math.floor(clock.now().getTime() / 1000) } };
+  return {
+    weightsFile: file,
+    model: {
+      name: options.name,
+      ref: options.ref,
+      engine,
+      template,
+      weightsDigest,
+      createdSeconds: Math.floor(clock.now().getTime() / 1000),
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
+import type { Config } from '../core/config.ts';
 
 const plainEveryMs = 5000;
 
@@ -33,8 +34,21 @@ export class Reporter {
   }
 }
 
+/** A reporter for this process: bars on a terminal, plain lines in CI and pipes. */
+export function createReporter(config: Pick<Config, 'isCi'>): Reporter {
+  return new Reporter({ isTerminal: process.stderr.isTTY && !config.isCi });
+}
+
 function barOf(title: string): Progress {
-  const bar = new SingleBar({ format: `  ${title} {bar} {value}/{total} · {note}· ETA {eta_formatted}`, hideCursor: true, clearOnComplete: false, stream: process.stderr }, Presets.shades_classic);
+  const bar = new SingleBar(
+    {
+      format: `  ${title} {bar} {value}/{total} · {note}· ETA {eta_formatted}`,
+      hideCursor: true,
+      clearOnComplete: false,
+      stream: process.stderr,
+    },
+    Presets.shades_classic,
+  );
   let isStarted = false;
   return {
     update: (done, total, note = '') => {

@@ -4,12 +4,17 @@ import { openContext } from './context.ts';
 
 /** `osler runs` and `osler runs show ID`. */
 export function runsCommand(): Command {
-  const command = new Command('runs').description('list trainings, newest first').option('--json', 'print JSON').action((flags: { json?: boolean }) => {
-    const runs = openContext().trainings.list();
-    if (flags.json === true) process.stdout.write(`${JSON.stringify(runs)}\n`);
-    else if (runs.length === 0) process.stdout.write('No runs yet. Start one: npx osler train --preset smoke\n');
-    else for (const run of runs) process.stdout.write(`${run.id}  ${run.state.padEnd(10)}  ${run.recipe.name}  ${run.recipe.base.ref}  ${run.createdAt}\n`);
-  });
+  const command = new Command('runs')
+    .description('list trainings, newest first')
+    .option('--json', 'print JSON')
+    .action((flags: { json?: boolean }) => {
+      const runs = openContext().trainings.list();
+      if (flags.json === true) process.stdout.write(`${JSON.stringify(runs)}\n`);
+      else if (runs.length === 0) process.stdout.write('No runs yet. Start one: npx osler train --preset smoke\n');
+      else
+        for (const run of runs)
+          process.stdout.write(`${run.id}  ${run.state.padEnd(10)}  ${run.recipe.name}  ${run.recipe.base.ref}  ${run.createdAt}\n`);
+    });
   command
     .command('show <id>')
     .description('a run in detail: state, recipe, losses, files')

@@ -6,7 +6,7 @@ import { buildApp } from '../server/app.ts';
 import { ServedModels } from '../server/served-model.ts';
 import { type CliContext, openContext } from './context.ts';
 import { type OpenedModel, openModel } from './open-model.ts';
-import { Reporter } from './progress.ts';
+import { createReporter, type Reporter } from './progress.ts';
 
 const drainMs = 30_000;
 
@@ -32,19 +32,36 @@ export function serveCommand(): Command {
     .option('--slots <number>', 'requests at once, of each model', wholeNumber, 8)
     .option('--context <tokens>', 'tokens that one request may use, prompt and answer together', wholeNumber, 4096)
     .option('--max-waiting <number>', 'requests that may wait for a slot before the next is refused with 503', wholeNumber, 64)
-    .addHelpText('after', '\nExamples:\n  osler serve --model base=smollm2-135m-instruct --model tuned=run-20261123t2305-1a2b3c4d --port 8080\n  osler serve --model tuned=./model.gguf --template tuned=./template.jinja')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  osler serve --model base=smollm2-135m-instruct --model tuned=run-20261123t2305-1a2b3c4d --port 8080\n  osler serve --model tuned=./model.gguf --template tuned=./template.jinja',
+    )
     .action(async (flags: ServeFlags) => {
       const context = openContext();
-      const reporter = new Reporter({ isTerminal: process.stderr.isTTY === true && !context.config.isCi });
+      const reporter = createReporter(context.config);
       const models = parsePairs(flags.model, '--model');
       const templates = parsePairs(flags.template, '--template');
       if (models.size === 0) throw new OSLER_ERR_USAGE('There is no model to serve. Name at least one: --model tuned=REF');
-      for (const name of templates.keys()) if (!models.has(name)) throw new OSLER_ERR_USAGE(`--template names "${name}", and there is no --model of that name.`);
+      for (const name of templates.keys())
+        if (!models.has(name)) throw new OSLER_ERR_USAGE(`--template names "${name}", and there is no --model of that name.`);
       checkBind(context, flags.host);
       const opened: OpenedModel[] = [];
       try {
         for (const [name, ref] of models) {
-          opened.push(await openModel(context, { name, ref, templateFile: templates.get(name) ?? null, slots: flags.slots, contextTokens: flags.context, maxWaiting: flags.maxWaiting }, reporter));
+          opened.push(
+            await openModel(
+              context,
+              {
+                name,
+                ref,
+                templateFile: templates.get(name) ?? null,
+                slots: flags.slots,
+                contextTokens: flags.context,
+                maxWaiting: flags.maxWaiting,
+              },
+              reporter,
+            ),
+          );
         }
         await serveUntilStopped(context, opened, flags, reporter);
       } finally {
@@ -54,8 +71,19 @@ export function serveCommand(): Command {
 }
 
 /** Serves opened models until SIGINT or SIGTERM, then drains. The caller closes the engines. */
-export async function serveUntilStopped(context: CliContext, opened: readonly OpenedModel[], at: { host: string; port: number }, reporter: Reporter): Promise<void> {
-  const app = await buildApp({ models: new ServedModels(opened.map(({ model }) => model)), trainings: context.trainings, clock: context.clock, apiKey: context.config.apiKey, logLevel: context.config.logLevel });
+export async function serveUntilStopped(
+  context: CliContext,
+  opened: readonly OpenedModel[],
+  at: { host: string; port: number },
+  reporter: Reporter,
+): Promise<void> {
+  const app = await buildApp({
+    models: new ServedModels(opened.map(({ model }) => model)),
+    trainings: context.trainings,
+    clock: context.clock,
+    apiKey: context.config.apiKey,
+    logLevel: context.config.logLevel,
+  });
   await listen(app, at);
   await Promise.all(opened.map(({ model }) => model.engine.ready()));
   const recovered = await context.trainings.recover((id, error) => app.log.warn({ run: id, reason: messageOf(error) }, 'run ended early'));
@@ -73,7 +101,11 @@ export async function serveUntilStopped(context: CliContext, opened: readonly Op
 
 /** A line to paste into a shell. */
 function curlLine(origin: string, model: string, needsKey: boolean): string {
-  const body = JSON.stringify({ model, max_tokens: 300, messages: [{ role: 'user', content: 'Which vitamin deficiency causes scurvy, and why do the gums bleed?' }] });
+  const body = JSON.stringify({
+    model,
+    max_tokens: 300,
+    messages: [{ role: 'user', content: 'Which vitamin deficiency causes scurvy, and why do the gums bleed?' }],
+  });
   return `curl ${origin}/v1/chat/completions -H 'content-type: application/json'${needsKey ? ' -H "authorization: Bearer $OSLER_API_KEY"' : ''} -d '${body}'`;
 }
 
@@ -109,7 +141,10 @@ function parsePairs(words: readonly string[], option: string): Map<string, strin
   for (const word of words) {
     const [name = '', ...rest] = word.split('=');
     const value = rest.join('=');
-    if (!/^[\w.-]{1,64}$/.test(name) || value === '') throw new OSLER_ERR_USAGE(`${option} "${word}" is not of the form name=value, where the name has letters, digits, ".", "_" and "-" only.`);
+    if (!/^[\w.-]{1,64}$/.test(name) || value === '')
+      throw new OSLER_ERR_USAGE(
+        `${option} "${word}" is not of the form name=value, where the name has letters, digits, ".", "_" and "-" only.`,
+      );
     if (pairs.has(name)) throw new OSLER_ERR_USAGE(`${option} names "${name}" twice.`);
     pairs.set(name, value);
   }

@@ -4,7 +4,7 @@ import type { Recipe } from '../core/schema/recipe.ts';
 import { parseAssignments, resolveRecipe } from '../train/recipe.ts';
 import { type CliContext, openContext } from './context.ts';
 import { interruptSignal } from './interrupt.ts';
-import { Reporter } from './progress.ts';
+import { createReporter, type Reporter } from './progress.ts';
 import { showTraining } from './training-report.ts';
 
 interface TrainFlags {
@@ -26,11 +26,19 @@ export function trainCommand(): Command {
     .option('--data <ref>', 'JSON or JSON Lines file of rows, or a Hub data set id')
     .option('--base <ref>', 'base model: path, registry id or Hub id')
     .option('--template <file>', 'Jinja chat template in place of the preset’s')
-    .option('--set <field=value>', 'override any field of the recipe, such as trainer.maxSteps=5', (word: string, words: string[]) => [...words, word], [])
+    .option(
+      '--set <field=value>',
+      'override any field of the recipe, such as trainer.maxSteps=5',
+      (word: string, words: string[]) => [...words, word],
+      [],
+    )
     .option('--resume <run>', 'go on with a run that was stopped')
     .option('--show-recipe', 'print the resolved recipe and do nothing')
     .option('--json', 'print the run as JSON')
-    .addHelpText('after', '\nExamples:\n  osler train --preset smoke --data rows.jsonl --base smollm2-135m-instruct\n  osler train --preset tutorial --show-recipe\n  osler train --resume run-20261123t2305-1a2b3c4d')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  osler train --preset smoke --data rows.jsonl --base smollm2-135m-instruct\n  osler train --preset tutorial --show-recipe\n  osler train --resume run-20261123t2305-1a2b3c4d',
+    )
     .action(async (flags: TrainFlags) => runTrain(flags));
 }
 
@@ -52,18 +60,22 @@ async function runTrain(flags: TrainFlags): Promise<void> {
     return;
   }
   const context = openContext();
-  const reporter = new Reporter({ isTerminal: process.stderr.isTTY === true && !context.config.isCi });
+  const reporter = createReporter(context.config);
   const id = recipe === undefined ? resumable(context, flags.resume ?? '') : await startRun(context, recipe);
   await trainWithProgress(context, id, reporter);
   const model = context.models.find(id);
   if (flags.json === true) process.stdout.write(`${JSON.stringify({ run: id, model })}\n`);
-  else process.stdout.write(`Run ${id} is done. Tuned model: ${model?.ggufFile ?? ''}\nServe it:    npx osler serve --model tuned=${id}\nEvaluate it: npm run eval -- --base ${context.trainings.get(id).recipe.base.ref} --tuned ${id} --tasks mini\n`);
+  else
+    process.stdout.write(
+      `Run ${id} is done. Tuned model: ${model?.ggufFile ?? ''}\nServe it:    npx osler serve --model tuned=${id}\nEvaluate it: npm run eval -- --base ${context.trainings.get(id).recipe.base.ref} --tuned ${id} --tasks mini\n`,
+    );
 }
 
 /** Takes a run to its end with progress on stderr; Ctrl-C saves and says how to go on. */
 export async function trainWithProgress(context: CliContext, id: string, reporter: Reporter, signal?: AbortSignal): Promise<void> {
   const view = showTraining(reporter);
-  const stop = signal ?? interruptSignal(() => reporter.info('stopping after this step; a checkpoint is being saved (Ctrl-C again ends at once)'));
+  const stop =
+    signal ?? interruptSignal(() => reporter.info('stopping after this step; a checkpoint is being saved (Ctrl-C again ends at once)'));
   try {
     await context.trainings.execute(id, { onStep: (step) => reporter.step(step), onEvent: view.onEvent, signal: stop });
   } finally {

@@ -13,7 +13,11 @@ export function showTraining(reporter: Reporter): { onEvent: (event: TrainEvent)
         reporter.info(`${event.rows} rows, ${event.lengthTokens.median} tokens in the median, ${event.truncatedRows} cut at the limit`);
         break;
       case 'progress':
-        bar.update(event.step, event.totalSteps, `loss ${event.loss.toFixed(3)} · lr ${event.learningRate.toExponential(1)}${event.tokensPerSecond === null ? '' : ` · ${Math.round(event.tokensPerSecond)} tokens/s`}`);
+        bar.update(
+          event.step,
+          event.totalSteps,
+          `loss ${event.loss.toFixed(3)} · lr ${event.learningRate.toExponential(1)}${event.tokensPerSecond === null ? '' : ` · ${Math.round(event.tokensPerSecond)} tokens/s`}`,
+        );
         break;
       case 'heldOut':
         reporter.info(`held-out loss ${event.loss.toFixed(3)} after step ${event.step}`);

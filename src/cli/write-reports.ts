@@ -27,7 +27,11 @@ export async function writeReports(folder: string, about: { hardware: Report['ha
     tasks: plan.tasks,
     records: log.records,
     trainingQuestions: plan.trainingQuestions,
-    notices: isSmall ? ['Both arms are a model of 135 million parameters. It is far too small to know medicine: its accuracy is about chance, and this evaluation shows that the pipeline works, not that the model is of use.'] : [],
+    notices: isSmall
+      ? [
+          'Both arms are a model of 135 million parameters. It is far too small to know medicine: its accuracy is about chance, and this evaluation shows that the pipeline works, not that the model is of use.',
+        ]
+      : [],
   });
   await writeJsonAtomically(path.join(folder, 'report.json'), report);
   await writeFileAtomically(path.join(folder, 'report.md'), renderMarkdown(report));

@@ -5,9 +5,21 @@ import { OSLER_ERR_CONFIG_INVALID } from './errors.ts';
 
 const Environment = z.object({
   OSLER_HOME: z.string().min(1).optional().describe('folder of the store, runs, models and caches; default ~/.osler'),
-  OSLER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info').describe('least level that the server logs'),
-  OSLER_API_KEY: z.string().min(16, 'needs 16 characters or more').optional().describe('key that clients must send; required to bind wider than 127.0.0.1'),
-  OSLER_THREADS: z.coerce.number().int().min(1).optional().describe('CPU threads of engine and trainer; default: the cores this process may use'),
+  OSLER_LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('least level that the server logs'),
+  OSLER_API_KEY: z
+    .string()
+    .min(16, 'needs 16 characters or more')
+    .optional()
+    .describe('key that clients must send; required to bind wider than 127.0.0.1'),
+  OSLER_THREADS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('CPU threads of engine and trainer; default: the cores this process may use'),
   OSLER_PYTHON: z.string().min(1).optional().describe('Python 3.10+ that makes .venv; default: the first suitable python3 on PATH'),
   OSLER_GPU: z.enum(['auto', 'cuda', 'vulkan', 'metal', 'off']).default('auto').describe('what the engine computes on'),
   HF_ENDPOINT: z.url().default('https://huggingface.co').describe('address of the Hub'),

@@ -16,7 +16,11 @@ export async function sha256OfFile(file: string): Promise<string> {
 
 /** sha256 over JSON with sorted keys: equal values give equal digests, whatever their key order. */
 export function digestOfJson(value: unknown): string {
-  return sha256(JSON.stringify(value, (_key, inner: unknown) => (isPlainObject(inner) ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1))) : inner)));
+  return sha256(
+    JSON.stringify(value, (_key, inner: unknown) =>
+      isPlainObject(inner) ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1))) : inner,
+    ),
+  );
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

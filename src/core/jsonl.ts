@@ -21,7 +21,8 @@ export async function readTextFile(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EISDIR' || error.code === 'ENOTDIR')) throw new OSLER_ERR_FILE_NOT_FOUND(file);
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EISDIR' || error.code === 'ENOTDIR'))
+      throw new OSLER_ERR_FILE_NOT_FOUND(file);
     throw error;
   }
 }
@@ -65,7 +66,9 @@ export function checkRows<T extends z.ZodType>(file: string, text: string, schem
   for (const row of rows) {
     const parsed = schema.safeParse(row.value);
     if (parsed.success) checked.push({ line: row.line, value: parsed.data });
-    else for (const issue of parsed.error.issues) problems.push({ line: row.line, message: `${issue.path.join('.') || 'row'}: ${issue.message}` });
+    else
+      for (const issue of parsed.error.issues)
+        problems.push({ line: row.line, message: `${issue.path.join('.') || 'row'}: ${issue.message}` });
   }
   throwRowProblems(file, problems);
   if (checked.length === 0) throw new OSLER_ERR_DATA_EMPTY(file, '');

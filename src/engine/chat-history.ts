@@ -25,7 +25,11 @@ export function prepareHistory(messages: readonly IncomingMessage[], options: { 
     if (message.role !== 'assistant') return { role: message.role, content: message.content };
     const { thought, answer } = splitPastTurn(message.content);
     const reasoning = message.reasoning_content ?? message.reasoning ?? thought;
-    return { role: 'assistant', content: answer, ...(options.shouldPreserveReasoning && reasoning !== '' && { reasoning_content: reasoning }) };
+    return {
+      role: 'assistant',
+      content: answer,
+      ...(options.shouldPreserveReasoning && reasoning !== '' && { reasoning_content: reasoning }),
+    };
   });
 }
 

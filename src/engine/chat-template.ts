@@ -43,7 +43,10 @@ export class ChatTemplate {
   }
 
   /** Renders messages with the generation prompt. Throws OSLER_ERR_MODEL_TEMPLATE where the template refuses them. */
-  render(messages: readonly TemplateMessage[], options: { isThinkingEnabled?: boolean | undefined; variables?: Record<string, unknown> } = {}): RenderedPrompt {
+  render(
+    messages: readonly TemplateMessage[],
+    options: { isThinkingEnabled?: boolean | undefined; variables?: Record<string, unknown> } = {},
+  ): RenderedPrompt {
     const { bosToken, eosToken, owner, tags = defaultThoughtTags } = this.#options;
     let text: string;
     try {
@@ -63,7 +66,10 @@ export class ChatTemplate {
 }
 
 /** Whether a prompt leaves a thought open, closed, or to the model: decided from its last characters only. */
-export function readThoughtState(prompt: string, tags: ThoughtTags = defaultThoughtTags): Pick<RenderedPrompt, 'isThoughtPreopened' | 'isThinkingEnabled'> {
+export function readThoughtState(
+  prompt: string,
+  tags: ThoughtTags = defaultThoughtTags,
+): Pick<RenderedPrompt, 'isThoughtPreopened' | 'isThinkingEnabled'> {
   const text = prompt.trimEnd();
   if (text.endsWith(tags.open)) return { isThoughtPreopened: true, isThinkingEnabled: true };
   const isClosedPair = text.endsWith(tags.close) && text.slice(0, -tags.close.length).trimEnd().endsWith(tags.open);

@@ -52,7 +52,13 @@ export interface Usage {
 export type EngineEvent =
   | { readonly type: 'delta'; readonly thought: string; readonly answer: string }
   | { readonly type: 'thought-closed'; readonly how: ThoughtClosed }
-  | { readonly type: 'finish'; readonly reason: 'stop' | 'length'; readonly usage: Usage; readonly rawText: string; readonly timings: Timings };
+  | {
+      readonly type: 'finish';
+      readonly reason: 'stop' | 'length';
+      readonly usage: Usage;
+      readonly rawText: string;
+      readonly timings: Timings;
+    };
 
 /** Seconds as the engine saw them. */
 export interface Timings {
@@ -84,7 +90,10 @@ export interface EngineInfo {
   readonly device: string;
 }
 
-export type EngineState = { readonly name: 'ready' } | { readonly name: 'loading' | 'restarting' | 'closed' } | { readonly name: 'failed'; readonly reason: string };
+export type EngineState =
+  | { readonly name: 'ready' }
+  | { readonly name: 'loading' | 'restarting' | 'closed' }
+  | { readonly name: 'failed'; readonly reason: string };
 
 /** Live figures for /metrics and /slots. */
 export interface EngineLoad {

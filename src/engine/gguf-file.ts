@@ -53,7 +53,8 @@ export async function readGguf(file: string): Promise<GgufSummary> {
     if (block === undefined) continue;
     const values = tensor.shape.reduce((product, side) => product * Number(side), 1);
     const end = Number(parsed.tensorDataOffset) + Number(tensor.offset) + (values / block[0]) * block[1];
-    if (end > bytes) throw new OSLER_ERR_MODEL_CORRUPT(file, `tensor "${tensor.name}" ends at byte ${end} and the file has ${bytes}, so it was cut off`);
+    if (end > bytes)
+      throw new OSLER_ERR_MODEL_CORRUPT(file, `tensor "${tensor.name}" ends at byte ${end} and the file has ${bytes}, so it was cut off`);
   }
   // The typed view of the library lists known keys only; the ones read here may be absent in any file.
   const metadata: Record<string, unknown> = { ...parsed.metadata };
@@ -81,7 +82,8 @@ async function checkMagic(file: string, bytes: number): Promise<void> {
   try {
     const head = Buffer.alloc(8);
     await handle.read(head, 0, 8, 0);
-    if (bytes < 24 || head.toString('latin1', 0, 4) !== 'GGUF') throw new OSLER_ERR_MODEL_CORRUPT(file, 'it does not begin with the GGUF magic');
+    if (bytes < 24 || head.toString('latin1', 0, 4) !== 'GGUF')
+      throw new OSLER_ERR_MODEL_CORRUPT(file, 'it does not begin with the GGUF magic');
     const version = head.readUInt32LE(4);
     if (version < 2 || version > 3) throw new OSLER_ERR_MODEL_CORRUPT(file, `its GGUF version is ${version}, and 2 and 3 are known`);
   } finally {

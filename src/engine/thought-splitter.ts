@@ -61,7 +61,7 @@ export class ThoughtSplitter {
     this.#held += text;
     let thought = '';
     let answer = '';
-    for (let isMoving = true; isMoving; ) {
+    for (let isMoving = true; isMoving;) {
       const before: State = this.#state;
       switch (this.#state) {
         case 'undecided':

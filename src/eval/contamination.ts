@@ -59,17 +59,24 @@ function levelOf(value: number, { hard, soft }: { hard: number; soft: number }):
 }
 
 function wordsOfStem(text: string): string[] {
-  return text.normalize('NFKC').toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  return (
+    text
+      .normalize('NFKC')
+      .toLowerCase()
+      .match(/[\p{L}\p{N}]+/gu) ?? []
+  );
 }
 
 function gramsOf(words: readonly string[]): string[] {
   const grams: string[] = [];
-  for (let start = 0; start + gramLengthWords <= words.length; start += 1) grams.push(words.slice(start, start + gramLengthWords).join(' '));
+  for (let start = 0; start + gramLengthWords <= words.length; start += 1)
+    grams.push(words.slice(start, start + gramLengthWords).join(' '));
   return grams;
 }
 
 function firstIndexOf(keys: readonly (string | readonly string[])[]): Map<string, number> {
   const first = new Map<string, number>();
-  for (const [index, entry] of keys.entries()) for (const key of typeof entry === 'string' ? [entry] : entry) if (!first.has(key)) first.set(key, index);
+  for (const [index, entry] of keys.entries())
+    for (const key of typeof entry === 'string' ? [entry] : entry) if (!first.has(key)) first.set(key, index);
   return first;
 }

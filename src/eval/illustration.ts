@@ -9,7 +9,8 @@ import { countBullets, countParagraphs } from './text-quality.ts';
 export const illustrationQuestion =
   'A 61-year-old woman has leaked urine for many years whenever she coughs or sneezes, but never at night. She has a gynaecological examination and a Q-tip test. Judging by these findings, what would cystometry most likely show about her residual volume and her detrusor contractions?';
 /** What a right answer says. */
-export const illustrationExpected = 'This is stress incontinence: cystometry would show a normal residual volume and no involuntary detrusor contractions.';
+export const illustrationExpected =
+  'This is stress incontinence: cystometry would show a normal residual volume and no involuntary detrusor contractions.';
 
 const maxNewTokens = 1200;
 const seed = 3407;
@@ -35,13 +36,25 @@ export const Illustration = z.strictObject({
   question: z.string(),
   expected: z.string(),
   inTrainingSet: z.boolean().describe('by the contamination rule: an answer may then be remembered'),
-  sampling: z.strictObject({ temperature: z.number(), topP: z.number(), seed: z.int(), maxNewTokens: z.int(), thinkingBudgetTokens: z.null() }),
+  sampling: z.strictObject({
+    temperature: z.number(),
+    topP: z.number(),
+    seed: z.int(),
+    maxNewTokens: z.int(),
+    thinkingBudgetTokens: z.null(),
+  }),
   answers: z.array(IllustrationAnswer),
 });
 export type Illustration = z.infer<typeof Illustration>;
 
 /** Asks one arm, with no forced close. */
-export async function askIllustration(arm: Arm, engine: Engine, template: ChatTemplate, onTokens: (tokens: number) => void, signal?: AbortSignal): Promise<IllustrationAnswer> {
+export async function askIllustration(
+  arm: Arm,
+  engine: Engine,
+  template: ChatTemplate,
+  onTokens: (tokens: number) => void,
+  signal?: AbortSignal,
+): Promise<IllustrationAnswer> {
   const prompt = template.render([{ role: 'user', content: illustrationQuestion }]);
   const events: EngineEvent[] = [];
   const generation = engine.generate(

@@ -8,9 +8,15 @@ import type { Options } from './stated-letter.ts';
  */
 export function extractLeniently(text: string, options: Options): string | null {
   const letters = Object.keys(options);
-  const stated = text.matchAll(/\banswer(?: is|:)\s*\(?([A-Z])\b/gi).map((match) => (match[1] ?? '').toUpperCase()).find((letter) => letters.includes(letter));
+  const stated = text
+    .matchAll(/\banswer(?: is|:)\s*\(?([A-Z])\b/gi)
+    .map((match) => (match[1] ?? '').toUpperCase())
+    .find((letter) => letters.includes(letter));
   if (stated !== undefined) return stated;
-  const alone = text.matchAll(/\b([A-Z])\b/g).map((match) => match[1] ?? '').find((letter) => letters.includes(letter));
+  const alone = text
+    .matchAll(/\b([A-Z])\b/g)
+    .map((match) => match[1] ?? '')
+    .find((letter) => letters.includes(letter));
   if (alone !== undefined) return alone;
   const lower = text.toLowerCase();
   return letters.find((letter) => lower.includes((options[letter] ?? '').toLowerCase())) ?? null;

@@ -46,7 +46,8 @@ export function listTasks(): string[] {
  */
 export async function loadTasks(request: TaskRequest): Promise<TaskItems[]> {
   const loaded: TaskItems[] = [];
-  for (const name of request.tasks) loaded.push(...(name === 'heldout' ? [await loadHeldOut(request.heldOutFile)] : await loadBenchmark(name)));
+  for (const name of request.tasks)
+    loaded.push(...(name === 'heldout' ? [await loadHeldOut(request.heldOutFile)] : await loadBenchmark(name)));
   for (const file of request.itemFiles) loaded.push(...(await loadItemFile(file)));
   return loaded.map((task) => ({ ...task, items: request.limit === null ? task.items : task.items.slice(0, request.limit) }));
 }
@@ -56,14 +57,25 @@ async function loadBenchmark(name: string): Promise<TaskItems[]> {
   if (!existsSync(file)) throw new OSLER_ERR_EVALUATION_TASK_UNKNOWN(name, listTasks().join(', '));
   const manifest = TaskManifest.parse(JSON.parse(await readTextFile(file)));
   const parts: TaskItems[] = [];
-  for (const part of manifest.parts) parts.push({ task: part.task, items: await readQuestions(path.join(benchmarkFolder, part.file)), measures: part.measures });
+  for (const part of manifest.parts)
+    parts.push({ task: part.task, items: await readQuestions(path.join(benchmarkFolder, part.file)), measures: part.measures });
   return parts;
 }
 
 async function loadHeldOut(file: string | null): Promise<TaskItems> {
-  if (file === null || !existsSync(file)) throw new OSLER_ERR_EVALUATION_TASK_UNKNOWN('heldout', `${listTasks().join(', ')}; heldout needs a tuned model that a run here made, with held-out rows`);
+  if (file === null || !existsSync(file))
+    throw new OSLER_ERR_EVALUATION_TASK_UNKNOWN(
+      'heldout',
+      `${listTasks().join(', ')}; heldout needs a tuned model that a run here made, with held-out rows`,
+    );
   const rows = checkRows(file, await readTextFile(file), TrainingRow);
-  return { task: 'heldout', measures: ['likelihood'], items: rows.map(({ value }) => Question.parse({ id: value.id, question: value.question, reasoning: value.thought, answer_text: value.answer })) };
+  return {
+    task: 'heldout',
+    measures: ['likelihood'],
+    items: rows.map(({ value }) =>
+      Question.parse({ id: value.id, question: value.question, reasoning: value.thought, answer_text: value.answer }),
+    ),
+  };
 }
 
 /** A user's file: multiple choice is answered, open questions are scored by likelihood. A file may hold both. */

@@ -25,10 +25,18 @@ export function findOptionText(text: string, options: Options): string | null {
   const [letter, twin] = lettersOfPhrase.get(only) ?? [];
   if (letter === undefined || twin !== undefined) return null;
   if (only.length <= shortOptionLength && !isLineOfItsOwn(text, only)) return null;
-  const isRejected = found.some(({ start, end }) => rejectedBefore.test(normalised.slice(Math.max(0, start - 80), start)) || rejectedAfter.test(normalised.slice(end, end + 40)));
+  const isRejected = found.some(
+    ({ start, end }) =>
+      rejectedBefore.test(normalised.slice(Math.max(0, start - 80), start)) || rejectedAfter.test(normalised.slice(end, end + 40)),
+  );
   return isRejected ? null : letter;
 }
 
 function isLineOfItsOwn(text: string, phrase: string): boolean {
-  return text.split('\n').some((line) => normalisePhrase(line.replaceAll(/["#>]|<\/?answer>/gi, '').replace(/^.*\banswer[*_\s]*[:：]/i, '')).replace(/[!.]$/, '') === phrase);
+  return text
+    .split('\n')
+    .some(
+      (line) =>
+        normalisePhrase(line.replaceAll(/["#>]|<\/?answer>/gi, '').replace(/^.*\banswer[*_\s]*[:：]/i, '')).replace(/[!.]$/, '') === phrase,
+    );
 }

@@ -31,7 +31,12 @@ export interface PairedItem {
  *
  * @throws OSLER_ERR_EVALUATION_MISMATCH where a record was drawn for other content of an item
  */
-export function pairRecords(evaluationId: string, tasks: readonly TaskItems[], records: readonly EvaluationRecord[], attempts: number): PairedItem[] {
+export function pairRecords(
+  evaluationId: string,
+  tasks: readonly TaskItems[],
+  records: readonly EvaluationRecord[],
+  attempts: number,
+): PairedItem[] {
   const recordOfKey = new Map<string, EvaluationRecord>();
   for (const record of records) {
     const key = keyOf(record.kind, record.task, record.itemId, record.arm, record.kind === 'generation' ? record.attempt : 0);
@@ -41,10 +46,15 @@ export function pairRecords(evaluationId: string, tasks: readonly TaskItems[], r
   const clusters = clusterItems(entries.map(({ item }) => item));
   return entries.map(({ task, item, measures }, index) => {
     const digest = digestOfItem(item);
-    const find = <K extends EvaluationRecord['kind']>(kind: K, arm: Arm, attempt: number): Extract<EvaluationRecord, { kind: K }> | null => {
+    const find = <K extends EvaluationRecord['kind']>(
+      kind: K,
+      arm: Arm,
+      attempt: number,
+    ): Extract<EvaluationRecord, { kind: K }> | null => {
       const record = recordOfKey.get(keyOf(kind, task, item.id, arm, attempt));
       if (record === undefined) return null;
-      if (record.itemDigest !== digest) throw new OSLER_ERR_EVALUATION_MISMATCH(evaluationId, `the contents of item ${JSON.stringify(item.id)} of ${task}`);
+      if (record.itemDigest !== digest)
+        throw new OSLER_ERR_EVALUATION_MISMATCH(evaluationId, `the contents of item ${JSON.stringify(item.id)} of ${task}`);
       return record as Extract<EvaluationRecord, { kind: K }>; // the kind is part of the key
     };
     const attemptsOf = (arm: Arm): ScoredSample[] =>

@@ -12,7 +12,10 @@ export interface NearestQuestion {
  * hold over the weights of those that either holds. IDF is ln((N + 1)/(df + 1)) + 1 over stems and training questions together. Texts come as
  * lower-case words. By an inverted index: only pairs that share a word are looked at.
  */
-export function nearestQuestions(stems: readonly (readonly string[])[], trainingQuestions: readonly (readonly string[])[]): NearestQuestion[] {
+export function nearestQuestions(
+  stems: readonly (readonly string[])[],
+  trainingQuestions: readonly (readonly string[])[],
+): NearestQuestion[] {
   const stemOfWord = new Map<string, string>();
   const termsOf = (words: readonly string[]): Set<string> => {
     const terms = new Set<string>();
@@ -28,7 +31,8 @@ export function nearestQuestions(stems: readonly (readonly string[])[], training
   const trainingTerms = trainingQuestions.map(termsOf);
 
   const documentsOfTerm = new Map<string, number>();
-  for (const terms of [...stemTerms, ...trainingTerms]) for (const term of terms) documentsOfTerm.set(term, (documentsOfTerm.get(term) ?? 0) + 1);
+  for (const terms of [...stemTerms, ...trainingTerms])
+    for (const term of terms) documentsOfTerm.set(term, (documentsOfTerm.get(term) ?? 0) + 1);
   const documentCount = stemTerms.length + trainingTerms.length;
   const weightOf = (term: string): number => Math.log((documentCount + 1) / ((documentsOfTerm.get(term) ?? 0) + 1)) + 1;
   const totalOf = (terms: Set<string>): number => terms.values().reduce((sum, term) => sum + weightOf(term), 0);

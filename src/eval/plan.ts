@@ -32,7 +32,9 @@ export async function freezePlan(folder: string, plan: EvaluationPlan): Promise<
     await writeJsonAtomically(file, plan);
     return plan;
   }
-  const differing = (['settings', 'arms', 'tasks'] as const).filter((part) => digestOfJson(existing[part]) !== digestOfJson(JSON.parse(JSON.stringify(plan[part]))));
+  const differing = (['settings', 'arms', 'tasks'] as const).filter(
+    (part) => digestOfJson(existing[part]) !== digestOfJson(JSON.parse(JSON.stringify(plan[part]))),
+  );
   if (differing.length > 0) throw new OSLER_ERR_EVALUATION_MISMATCH(folder, differing.join(' and '));
   return existing;
 }

@@ -9,7 +9,11 @@ interface Resampling {
 
 /** Paired difference of shares, as the report holds it: percentage points. */
 export function differenceInPp(observations: readonly PairedObservation[], resampling: Resampling): DifferencePp {
-  return describeDifference(observations.map(({ difference, cluster }) => ({ difference: difference * 100, cluster })), 'pp', resampling);
+  return describeDifference(
+    observations.map(({ difference, cluster }) => ({ difference: difference * 100, cluster })),
+    'pp',
+    resampling,
+  );
 }
 
 /** Paired difference of mean negative log-likelihoods, as the report holds it: nats per token. */
@@ -17,7 +21,11 @@ export function differenceInNats(observations: readonly PairedObservation[], res
   return describeDifference(observations, 'nats/token', resampling);
 }
 
-function describeDifference<U extends 'pp' | 'nats/token'>(observations: readonly PairedObservation[], unit: U, { seed, draws }: Resampling) {
+function describeDifference<U extends 'pp' | 'nats/token'>(
+  observations: readonly PairedObservation[],
+  unit: U,
+  { seed, draws }: Resampling,
+) {
   const estimate = estimatePairedDifference(observations, 0.95);
   const narrow = estimatePairedDifference(observations, 0.9);
   if (!estimate.isEstimable) return estimate;

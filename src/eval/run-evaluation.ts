@@ -59,7 +59,8 @@ function listJobs(plan: EvaluationPlan): Job[] {
   for (const { task, items, measures } of plan.tasks) {
     for (const kind of measures) {
       const attempts = kind === 'generation' ? plan.settings.attempts : 1;
-      for (const item of items) for (let attempt = 0; attempt < attempts; attempt += 1) for (const arm of arms) jobs.push({ kind, task, item, arm, attempt });
+      for (const item of items)
+        for (let attempt = 0; attempt < attempts; attempt += 1) for (const arm of arms) jobs.push({ kind, task, item, arm, attempt });
     }
   }
   return jobs;
@@ -102,7 +103,10 @@ async function runJob(plan: EvaluationPlan, job: Job, deps: RunEvaluationDeps): 
 
 function promptOf(plan: EvaluationPlan, job: Job, deps: RunEvaluationDeps) {
   const { systemPrompt } = plan.settings;
-  return deps.templates[job.arm].render([...(systemPrompt === null ? [] : [{ role: 'system' as const, content: systemPrompt }]), { role: 'user', content: askItem(job.item) }]);
+  return deps.templates[job.arm].render([
+    ...(systemPrompt === null ? [] : [{ role: 'system' as const, content: systemPrompt }]),
+    { role: 'user', content: askItem(job.item) },
+  ]);
 }
 
 function commonOf(plan: EvaluationPlan, job: Job, deps: RunEvaluationDeps, startedSeconds: number) {

@@ -4,7 +4,7 @@ import { normalisePhrase } from './find-phrases.ts';
 export type Options = Readonly<Record<string, string>>;
 
 /** A letter; `several` where the text names more than one and so settles on none; null where it names none. */
-export type LetterClaim = string | 'several' | null;
+export type LetterClaim = (string & {}) | 'several' | null;
 
 // What may stand between the colon and the letter: white space, emphasis, quotes, an opening bracket, TeX.
 const openingMarks = String.raw`(?:[\s*_"'\x60$([{]|\\(?:text|textbf|mathrm|mathbf)\{)*`;

@@ -27,7 +27,9 @@ export function summariseFormat(scored: readonly ScoredSample[]): ArmFormat | nu
   const closings = Sample.shape.thoughtClosed.options;
   return {
     samples: samples.length,
-    closed: Object.fromEntries(closings.map((closing) => [closing, shareOf(samples, ({ thoughtClosed }) => thoughtClosed === closing)])) as ArmFormat['closed'], // fromEntries forgets the keys; they are the enum's own
+    closed: Object.fromEntries(
+      closings.map((closing) => [closing, shareOf(samples, ({ thoughtClosed }) => thoughtClosed === closing)]),
+    ) as ArmFormat['closed'], // fromEntries forgets the keys; they are the enum's own
     outcomes: outcomeRates(scored),
     emptyThoughtRate: shareOf(samples, ({ thoughtClosed, thought }) => thoughtClosed !== 'none' && thought.trim() === ''),
     thoughtRepetition: meanOf(({ thought }) => repetitionRate(wordsOf(thought))),
@@ -51,5 +53,11 @@ export function sum(values: readonly number[]): number {
 
 function outcomeRates(scored: readonly ScoredSample[]): OutcomeRates {
   const rateOf = (wanted: (typeof outcomes)[number]): number => shareOf(scored, ({ outcome }) => outcome === wanted);
-  return { answered: rateOf('answered'), no_answer: rateOf('no_answer'), truncated: rateOf('truncated'), loop: rateOf('loop'), empty: rateOf('empty') };
+  return {
+    answered: rateOf('answered'),
+    no_answer: rateOf('no_answer'),
+    truncated: rateOf('truncated'),
+    loop: rateOf('loop'),
+    empty: rateOf('empty'),
+  };
 }

@@ -19,7 +19,12 @@ export function findContaminationOfItems(paired: readonly PairedItem[], training
 /** The contamination block: counts, and the items that are not clean, worst first. */
 export function describeContamination(contamination: ContaminationOfTask, trainingRows: number): NonNullable<Report['contamination']> {
   const all = [...contamination.values()].flatMap((items) => [...items.values()]);
-  const ofLevel = (level: ItemContamination['level']): ItemContamination[] => all.filter((item) => item.level === level).toSorted((a, b) => b.similarity - a.similarity);
+  const ofLevel = (level: ItemContamination['level']): ItemContamination[] =>
+    all.filter((item) => item.level === level).toSorted((a, b) => b.similarity - a.similarity);
   const [hard, soft] = [ofLevel('hard'), ofLevel('soft')];
-  return { trainingRows, counts: { none: all.length - soft.length - hard.length, soft: soft.length, hard: hard.length }, listed: [...hard, ...soft] };
+  return {
+    trainingRows,
+    counts: { none: all.length - soft.length - hard.length, soft: soft.length, hard: hard.length },
+    listed: [...hard, ...soft],
+  };
 }

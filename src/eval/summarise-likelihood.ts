@@ -33,7 +33,10 @@ export function summariseLikelihood(paired: readonly PairedItem[], settings: Eva
     );
     return {
       items: rows.length,
-      meanNll: rows.length === 0 ? null : { base: sum(rows.map(({ base }) => base)) / rows.length, tuned: sum(rows.map(({ tuned }) => tuned)) / rows.length },
+      meanNll:
+        rows.length === 0
+          ? null
+          : { base: sum(rows.map(({ base }) => base)) / rows.length, tuned: sum(rows.map(({ tuned }) => tuned)) / rows.length },
       difference,
       pHolm: null,
       smallestDetectableNats: difference.isEstimable ? detectableStandardErrors() * difference.standardError : null,

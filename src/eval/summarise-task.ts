@@ -34,7 +34,10 @@ export function summariseTask(
     clusters: new Set(complete.map(({ cluster }) => cluster)).size,
     attempts: settings.attempts,
     majorityBaseline: majorityBaseline(complete),
-    arms: { base: summariseAccuracy(complete.map(({ attempts }) => attempts.base)), tuned: summariseAccuracy(complete.map(({ attempts }) => attempts.tuned)) },
+    arms: {
+      base: summariseAccuracy(complete.map(({ attempts }) => attempts.base)),
+      tuned: summariseAccuracy(complete.map(({ attempts }) => attempts.tuned)),
+    },
     difference,
     differenceClean: clean === null ? null : { items: clean.length, difference: differenceInPp(clean.map(observe), resampling) },
     mcnemar: settings.attempts === 1 ? testMcNemar(flips.lost.length, flips.gained.length) : null,
@@ -61,7 +64,10 @@ export function flipOf({ item, attempts }: PairedItem): ReportItem['flip'] {
 }
 
 function observe({ attempts, cluster }: PairedItem): PairedObservation {
-  return { difference: shareOf(attempts.tuned, ({ isRight }) => isRight === true) - shareOf(attempts.base, ({ isRight }) => isRight === true), cluster };
+  return {
+    difference: shareOf(attempts.tuned, ({ isRight }) => isRight === true) - shareOf(attempts.base, ({ isRight }) => isRight === true),
+    cluster,
+  };
 }
 
 /** In percentage points, from the observed spread where there is one. */
@@ -88,7 +94,10 @@ function explainByTruncation(paired: readonly PairedItem[]): TaskReport['truncat
       if (tuned.isCutOff || base?.isCutOff === true) part += difference;
     }
   }
-  return { partPp: paired.length === 0 ? 0 : (100 * part) / paired.length, share: Math.abs(whole) < 1e-9 ? null : part === 0 ? 0 : part / whole };
+  return {
+    partPp: paired.length === 0 ? 0 : (100 * part) / paired.length,
+    share: Math.abs(whole) < 1e-9 ? null : part === 0 ? 0 : part / whole,
+  };
 }
 
 function describeSubjects(paired: readonly PairedItem[]): TaskReport['subjects'] {
@@ -98,7 +107,8 @@ function describeSubjects(paired: readonly PairedItem[]): TaskReport['subjects']
   );
   return [...groups]
     .map(([subject, entries]) => {
-      const accuracyOf = (arm: 'base' | 'tuned'): number => sum(entries.map(({ attempts }) => shareOf(attempts[arm], ({ isRight }) => isRight === true))) / entries.length;
+      const accuracyOf = (arm: 'base' | 'tuned'): number =>
+        sum(entries.map(({ attempts }) => shareOf(attempts[arm], ({ isRight }) => isRight === true))) / entries.length;
       const accuracy = { base: accuracyOf('base'), tuned: accuracyOf('tuned') };
       return { subject, items: entries.length, accuracy, differencePp: 100 * (accuracy.tuned - accuracy.base) };
     })

@@ -75,11 +75,18 @@ export function summarise(input: SummariseInput): Report {
 }
 
 function isItemComplete({ measures, isGenerated, likelihood }: PairedItem): boolean {
-  return (!measures.includes('generation') || isGenerated) && (!measures.includes('likelihood') || (likelihood.base !== null && likelihood.tuned !== null));
+  return (
+    (!measures.includes('generation') || isGenerated) &&
+    (!measures.includes('likelihood') || (likelihood.base !== null && likelihood.tuned !== null))
+  );
 }
 
 // The primary metric is tested once; all others share one error rate (Holm). With several benchmarks the primary is their mean, and each benchmark is secondary.
-function adjustSecondaries(primary: EvaluationSettings['primaryMetric'], tasks: readonly TaskReport[], summary: LikelihoodSummary | null): { tasks: TaskReport[]; likelihood: Report['likelihood'] } {
+function adjustSecondaries(
+  primary: EvaluationSettings['primaryMetric'],
+  tasks: readonly TaskReport[],
+  summary: LikelihoodSummary | null,
+): { tasks: TaskReport[]; likelihood: Report['likelihood'] } {
   const isTaskSecondary = primary !== 'accuracy' || tasks.length > 1;
   const secondaries = [
     ...(isTaskSecondary ? tasks.map(({ task, difference }) => ({ name: `task ${task}`, difference })) : []),
@@ -90,7 +97,13 @@ function adjustSecondaries(primary: EvaluationSettings['primaryMetric'], tasks: 
   const pOf = new Map(secondaries.map(({ name }, index) => [name, adjusted[index] ?? null]));
   return {
     tasks: tasks.map((task) => ({ ...task, pHolm: pOf.get(`task ${task.task}`) ?? null })),
-    likelihood: summary === null ? null : { thought: { ...summary.thought, pHolm: pOf.get('thought') ?? null }, answer: { ...summary.answer, pHolm: pOf.get('answer') ?? null } },
+    likelihood:
+      summary === null
+        ? null
+        : {
+            thought: { ...summary.thought, pHolm: pOf.get('thought') ?? null },
+            answer: { ...summary.answer, pHolm: pOf.get('answer') ?? null },
+          },
   };
 }
 
@@ -98,8 +111,13 @@ function describeFormat(generated: readonly PairedItem[]): Report['format'] {
   const [base, tuned] = [generated.flatMap(({ attempts }) => attempts.base), generated.flatMap(({ attempts }) => attempts.tuned)];
   const arms = { base: summariseFormat(base), tuned: summariseFormat(tuned) };
   if (arms.base === null || arms.tuned === null) return null;
-  const lengthsOf = (part: 'thoughtTokens' | 'answerTokens') => describeLengths({ base: base.map(({ sample }) => sample[part]), tuned: tuned.map(({ sample }) => sample[part]) });
-  return { arms: { base: arms.base, tuned: arms.tuned }, thoughtTokens: lengthsOf('thoughtTokens'), answerTokens: lengthsOf('answerTokens') };
+  const lengthsOf = (part: 'thoughtTokens' | 'answerTokens') =>
+    describeLengths({ base: base.map(({ sample }) => sample[part]), tuned: tuned.map(({ sample }) => sample[part]) });
+  return {
+    arms: { base: arms.base, tuned: arms.tuned },
+    thoughtTokens: lengthsOf('thoughtTokens'),
+    answerTokens: lengthsOf('answerTokens'),
+  };
 }
 
 function describeItem(entry: PairedItem, contamination: ReportItem['contamination']): ReportItem {
@@ -120,5 +138,15 @@ function describeItem(entry: PairedItem, contamination: ReportItem['contaminatio
 
 function describeAttempt({ sample, extraction, outcome, isRight }: ScoredSample): ReportAttempt {
   const { thought, answer, thoughtClosed, thoughtTokens, answerTokens } = sample;
-  return { thought, answer, letter: extraction?.letter ?? null, rung: extraction?.rung ?? null, outcome, isRight, thoughtClosed, thoughtTokens, answerTokens };
+  return {
+    thought,
+    answer,
+    letter: extraction?.letter ?? null,
+    rung: extraction?.rung ?? null,
+    outcome,
+    isRight,
+    thoughtClosed,
+    thoughtTokens,
+    answerTokens,
+  };
 }

@@ -1,6 +1,9 @@
 /** Words of a text, lower-cased, split at white space. */
 export function wordsOf(text: string): string[] {
-  return text.toLowerCase().split(/\s+/).filter((word) => word !== '');
+  return text
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '');
 }
 
 /** Share of the word 4-grams that have occurred before in the text: 0 for no repetition, near 1 for a loop. 0 for fewer than 5 words. */

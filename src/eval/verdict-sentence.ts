@@ -16,7 +16,8 @@ export function writeAccuracyVerdict({ kind, difference, tasks, items, marginPp,
   const subject = tasks.length === 1 ? `accuracy on ${tasks[0]}` : `accuracy, averaged over ${tasks.length} benchmarks,`;
   const questions = `${items} ${items === 1 ? 'question' : 'questions'}`;
   const detectable = `smallest detectable ${smallestDetectablePp.toFixed(1)} pp at 80 % power`;
-  if (!difference.isEstimable) return `No difference shown: ${subject} cannot be compared, as ${difference.reason} (${questions}; ${detectable}).`;
+  if (!difference.isEstimable)
+    return `No difference shown: ${subject} cannot be compared, as ${difference.reason} (${questions}; ${detectable}).`;
   const { mean, low, high, low90, high90 } = difference;
   const change = `${Math.abs(mean).toFixed(1)} pp`;
   const interval = `95 % interval ${low.toFixed(1)} to ${high.toFixed(1)}`;
@@ -44,7 +45,8 @@ export interface LikelihoodFinding {
 /** The likelihood verdict in plain English. Below 0 means that the reference answers became more likely. */
 export function writeLikelihoodVerdict({ kind, difference, items, marginNats, smallestDetectableNats }: LikelihoodFinding): string {
   const answers = `${items} reference ${items === 1 ? 'answer' : 'answers'}`;
-  if (!difference.isEstimable) return `No difference shown: the likelihood of the reference answers cannot be compared, as ${difference.reason} (${answers}).`;
+  if (!difference.isEstimable)
+    return `No difference shown: the likelihood of the reference answers cannot be compared, as ${difference.reason} (${answers}).`;
   const { mean, low, high, low90, high90 } = difference;
   const change = `${Math.abs(mean).toFixed(3)} nats per token`;
   const interval = `95 % interval ${low.toFixed(3)} to ${high.toFixed(3)}; ${answers}; lower is better`;
@@ -62,7 +64,8 @@ export function writeLikelihoodVerdict({ kind, difference, items, marginNats, sm
 
 /** A secondary result, which never decides: the likelihood beside an accuracy verdict. */
 export function writeSecondaryLikelihood(difference: DifferenceNats, items: number, pHolm: number | null): string {
-  if (!difference.isEstimable) return `Beside it, not deciding: the likelihood of the reference answers cannot be compared, as ${difference.reason}.`;
+  if (!difference.isEstimable)
+    return `Beside it, not deciding: the likelihood of the reference answers cannot be compared, as ${difference.reason}.`;
   const { mean, low, high } = difference;
   const interval = `95 % interval ${low.toFixed(3)} to ${high.toFixed(3)}; ${items} reference answers; adjusted p ${writeP(pHolm ?? difference.p)}; lower is better`;
   const direction = mean < 0 ? 'fell' : 'rose';

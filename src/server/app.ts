@@ -50,7 +50,8 @@ export async function buildApp(serverDeps: ServerDeps): Promise<FastifyInstance>
   const { apiKey } = deps;
   if (apiKey !== null) {
     app.addHook('onRequest', async (request) => {
-      if (!openPaths.has(request.url.split('?')[0] ?? '') && !isSameKey(request.headers.authorization, apiKey)) throw new OSLER_ERR_UNAUTHORIZED();
+      if (!openPaths.has(request.url.split('?')[0] ?? '') && !isSameKey(request.headers.authorization, apiKey))
+        throw new OSLER_ERR_UNAUTHORIZED();
     });
   }
   await app.register(systemRoutes(deps));

@@ -1,6 +1,12 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import { isOslerError, OSLER_ERR_INTERNAL, OSLER_ERR_REQUEST_INVALID, OSLER_ERR_REQUEST_UNSUPPORTED, type OslerError } from '../core/errors.ts';
+import {
+  isOslerError,
+  OSLER_ERR_INTERNAL,
+  OSLER_ERR_REQUEST_INVALID,
+  OSLER_ERR_REQUEST_UNSUPPORTED,
+  type OslerError,
+} from '../core/errors.ts';
 
 /** An error as OpenAI's clients read it. */
 export interface ErrorBody {
@@ -31,7 +37,13 @@ function knownErrorOf(error: unknown, requestId: string): OslerError {
     return new OSLER_ERR_REQUEST_INVALID(`The request has ${lines.length} problem(s): ${lines.join('; ')}`);
   }
   // Fastify's own complaints about the request (bad JSON, too large) are safe to show.
-  if (error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode >= 400 && error.statusCode < 500) {
+  if (
+    error instanceof Error &&
+    'statusCode' in error &&
+    typeof error.statusCode === 'number' &&
+    error.statusCode >= 400 &&
+    error.statusCode < 500
+  ) {
     return Object.assign(new OSLER_ERR_REQUEST_INVALID(error.message), { statusCode: error.statusCode });
   }
   return new OSLER_ERR_INTERNAL(requestId);

@@ -25,8 +25,10 @@ export class Metrics {
 
   constructor(models: ServedModels) {
     const registers = [this.registry];
-    const counter = <T extends string>(name: string, help: string, labels: readonly T[]): Counter<T> => new Counter({ name: `osler_${name}`, help, labelNames: labels, registers });
-    const histogram = (name: string, help: string): Histogram<'model'> => new Histogram({ name: `osler_${name}`, help, labelNames, registers, buckets: durationBuckets });
+    const counter = <T extends string>(name: string, help: string, labels: readonly T[]): Counter<T> =>
+      new Counter({ name: `osler_${name}`, help, labelNames: labels, registers });
+    const histogram = (name: string, help: string): Histogram<'model'> =>
+      new Histogram({ name: `osler_${name}`, help, labelNames, registers, buckets: durationBuckets });
     this.#requests = counter('requests_total', 'Requests by how they ended', ['model', 'outcome']);
     this.#promptTokens = counter('prompt_tokens_total', 'Prompt tokens', labelNames);
     this.#cachedTokens = counter('prefix_cache_tokens_total', 'Prompt tokens found in the cache', labelNames);

@@ -7,7 +7,10 @@ const keepAliveMs = 15_000;
  * Encodes values as server-sent events, with a comment line whenever nothing came for 15 s.
  * Back-pressure is the consumer's: nothing is read ahead.
  */
-export async function* encodeSse(values: AsyncIterable<{ event?: string; data: string }>, pauseMs = keepAliveMs): AsyncGenerator<string, void> {
+export async function* encodeSse(
+  values: AsyncIterable<{ event?: string; data: string }>,
+  pauseMs = keepAliveMs,
+): AsyncGenerator<string, void> {
   const iterator = values[Symbol.asyncIterator]();
   let pending = iterator.next();
   try {

@@ -20,18 +20,23 @@ export async function convertToGguf(options: ConvertOptions): Promise<void> {
   await mkdir(path.dirname(options.target), { recursive: true });
   const temporary = `${options.target}.${process.pid}.tmp`;
   try {
-    const result = await execa(options.python, [path.join(source, 'convert_hf_to_gguf.py'), options.source, '--outtype', options.type, '--outfile', temporary], {
-      reject: false,
-      all: true,
-      env: { PYTHONPATH: path.join(source, 'gguf-py'), NO_LOCAL_GGUF: '' },
-      ...(options.signal && { cancelSignal: options.signal }),
-    });
+    const result = await execa(
+      options.python,
+      [path.join(source, 'convert_hf_to_gguf.py'), options.source, '--outtype', options.type, '--outfile', temporary],
+      {
+        reject: false,
+        all: true,
+        env: { PYTHONPATH: path.join(source, 'gguf-py'), NO_LOCAL_GGUF: '' },
+        ...(options.signal && { cancelSignal: options.signal }),
+      },
+    );
     options.signal?.throwIfAborted();
     const isThere = await stat(temporary).then(
       () => true,
       () => false,
     );
-    if (result.exitCode !== 0 || !isThere) throw new OSLER_ERR_EXPORT_FAILED(options.target, lastLines(result.all ?? result.message ?? 'the converter wrote nothing'));
+    if (result.exitCode !== 0 || !isThere)
+      throw new OSLER_ERR_EXPORT_FAILED(options.target, lastLines(result.all ?? result.message ?? 'the converter wrote nothing'));
     await rename(temporary, options.target);
   } finally {
     await rm(temporary, { force: true });

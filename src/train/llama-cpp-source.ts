@@ -22,7 +22,12 @@ export async function ensureLlamaCppSource(cacheDir: string): Promise<string> {
   const temporary = `${folder}.${process.pid}.tmp`;
   await rm(temporary, { recursive: true, force: true });
   const result = await execa('git', ['clone', '--quiet', bundle, temporary], { reject: false, all: true });
-  if (result.exitCode !== 0) throw new OSLER_ERR_TOOL_MISSING('git', 'unpack the converter that comes with node-llama-cpp', `It said: ${result.all ?? result.message}\nOn Debian: apt-get install git`);
+  if (result.exitCode !== 0)
+    throw new OSLER_ERR_TOOL_MISSING(
+      'git',
+      'unpack the converter that comes with node-llama-cpp',
+      `It said: ${result.all ?? result.message}\nOn Debian: apt-get install git`,
+    );
   // Another process may have been quicker: either folder serves.
   await rename(temporary, folder).catch(async () => rm(temporary, { recursive: true, force: true }));
   return folder;

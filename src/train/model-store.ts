@@ -25,8 +25,20 @@ export class ModelStore {
 
   put(model: StoredModel): void {
     this.#database
-      .prepare('INSERT OR REPLACE INTO models (id, run_id, base_ref, transformers_dir, gguf_file, gguf_sha256, template_file, status, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
-      .run(model.id, model.runId, model.baseRef, model.transformersDir, model.ggufFile, model.ggufSha256, model.templateFile, model.status, model.createdAt);
+      .prepare(
+        'INSERT OR REPLACE INTO models (id, run_id, base_ref, transformers_dir, gguf_file, gguf_sha256, template_file, status, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      )
+      .run(
+        model.id,
+        model.runId,
+        model.baseRef,
+        model.transformersDir,
+        model.ggufFile,
+        model.ggufSha256,
+        model.templateFile,
+        model.status,
+        model.createdAt,
+      );
   }
 
   find(id: string): StoredModel | undefined {

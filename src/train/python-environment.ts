@@ -24,7 +24,11 @@ export const trainerSources = path.join(packageRoot, 'python');
  * @returns path of the environment's python
  * @throws OSLER_ERR_PYTHON_MISSING, OSLER_ERR_PYTHON_SETUP
  */
-export async function ensurePython(options: { python: string | null; onStep?: ReportStep; signal?: AbortSignal | undefined }): Promise<string> {
+export async function ensurePython(options: {
+  python: string | null;
+  onStep?: ReportStep;
+  signal?: AbortSignal | undefined;
+}): Promise<string> {
   const folder = path.join(packageRoot, '.venv');
   const python = path.join(folder, 'bin/python');
   const marker = path.join(folder, 'osler-requirements.sha256');
@@ -38,14 +42,30 @@ export async function ensurePython(options: { python: string | null; onStep?: Re
   };
   if (!existsSync(python)) await run('make .venv', await findPython(options.python), '-m', 'venv', folder);
   // Compiling 20,000 files to bytecode takes minutes on two cores; Python does it for the few that are used.
-  await run('install torch, transformers, trl and peft', python, '-m', 'pip', 'install', '--quiet', '--no-compile', '--disable-pip-version-check', '-r', requirements);
+  await run(
+    'install torch, transformers, trl and peft',
+    python,
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--no-compile',
+    '--disable-pip-version-check',
+    '-r',
+    requirements,
+  );
   await writeFileAtomically(marker, wanted);
   return python;
 }
 
 /** Environment of every Python program of ours. */
 export function trainerEnvironment(): NodeJS.ProcessEnv {
-  return childEnvironment({ PYTHONPATH: trainerSources, PYTHONUNBUFFERED: '1', TOKENIZERS_PARALLELISM: 'false', HF_HUB_DISABLE_TELEMETRY: '1' });
+  return childEnvironment({
+    PYTHONPATH: trainerSources,
+    PYTHONUNBUFFERED: '1',
+    TOKENIZERS_PARALLELISM: 'false',
+    HF_HUB_DISABLE_TELEMETRY: '1',
+  });
 }
 
 /** A Python of 3.10 or newer that can make virtual environments. */

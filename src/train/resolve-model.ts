@@ -42,12 +42,17 @@ export async function resolveModel(ref: string, revision: string | null, deps: R
   const found = await resolvePath(ref);
   if (found !== undefined) return found;
   const stored = deps.models.find(ref);
-  if (stored !== undefined) return { ref, transformersDir: stored.transformersDir, ggufFile: stored.ggufFile, templateFile: stored.templateFile, revision: null };
+  if (stored !== undefined)
+    return { ref, transformersDir: stored.transformersDir, ggufFile: stored.ggufFile, templateFile: stored.templateFile, revision: null };
   const known = listKnownModels();
   const model = known.find((candidate) => candidate.id === ref);
   if (model !== undefined) return await resolveKnown(model, revision, deps);
   const hubId = parseHubId(ref);
-  if (hubId === undefined) throw new OSLER_ERR_MODEL_UNKNOWN(ref, [...known.map((candidate) => candidate.id), ...deps.models.list().map((candidate) => candidate.id)].join(', '));
+  if (hubId === undefined)
+    throw new OSLER_ERR_MODEL_UNKNOWN(
+      ref,
+      [...known.map((candidate) => candidate.id), ...deps.models.list().map((candidate) => candidate.id)].join(', '),
+    );
   return await fetchFromHub(ref, { ...hubId, revision: hubId.revision ?? revision }, deps);
 }
 
@@ -68,7 +73,10 @@ export async function ensureGguf(model: ResolvedModel, type: 'f32' | 'f16' | 'bf
 /** The folder to train from. Throws OSLER_ERR_MODEL_UNSUITABLE for a model that is GGUF only. */
 export function requireTransformers(model: ResolvedModel): string {
   if (model.transformersDir !== null) return model.transformersDir;
-  throw new OSLER_ERR_MODEL_UNSUITABLE(model.ref, 'it is a GGUF file, and training starts from a folder with config.json and safetensors. Give that folder, or a Hub id.');
+  throw new OSLER_ERR_MODEL_UNSUITABLE(
+    model.ref,
+    'it is a GGUF file, and training starts from a folder with config.json and safetensors. Give that folder, or a Hub id.',
+  );
 }
 
 async function resolvePath(ref: string): Promise<ResolvedModel | undefined> {
@@ -78,7 +86,8 @@ async function resolvePath(ref: string): Promise<ResolvedModel | undefined> {
   const nothing = { ref, transformersDir: null, ggufFile: null, templateFile: null, revision: null };
   if (entry.isFile()) return { ...nothing, ggufFile: file };
   const hasConfig = await stat(path.join(file, 'config.json')).catch(() => undefined);
-  if (hasConfig === undefined) throw new OSLER_ERR_MODEL_UNSUITABLE(ref, 'the folder has no config.json. Give a GGUF file or a folder as transformers saves it.');
+  if (hasConfig === undefined)
+    throw new OSLER_ERR_MODEL_UNSUITABLE(ref, 'the folder has no config.json. Give a GGUF file or a folder as transformers saves it.');
   return { ...nothing, transformersDir: file };
 }
 
@@ -90,7 +99,14 @@ async function resolveKnown(model: KnownModel, revision: string | null, deps: Re
     return await fetchFromHub(model.id, { ...hubId, revision: hubId.revision ?? revision }, deps);
   }
   const python = await ensurePython({ python: deps.config.python, ...(deps.onStep && { onStep: deps.onStep }), signal: deps.signal });
-  const transformersDir = await ensureEmbeddedTransformers({ id: model.id, source, python, home: deps.config.home, onStep: deps.onStep, signal: deps.signal });
+  const transformersDir = await ensureEmbeddedTransformers({
+    id: model.id,
+    source,
+    python,
+    home: deps.config.home,
+    onStep: deps.onStep,
+    signal: deps.signal,
+  });
   return { ref: model.id, transformersDir, ggufFile: null, templateFile: null, revision: null };
 }
 
@@ -111,7 +127,11 @@ async function fetchFromHub(ref: string, hubId: HubId, deps: ResolveModelDeps): 
   const gguf = snapshot.files.filter((file) => file.path.endsWith('.gguf'));
   const hasWeights = snapshot.files.some((file) => file.path.endsWith('.safetensors'));
   const first = gguf[0];
-  if (first === undefined && !hasWeights) throw new OSLER_ERR_MODEL_UNSUITABLE(ref, `the repository has no safetensors${wanted === null ? '. For a GGUF file inside it, write owner/name:path/of/file.gguf' : ''}`);
+  if (first === undefined && !hasWeights)
+    throw new OSLER_ERR_MODEL_UNSUITABLE(
+      ref,
+      `the repository has no safetensors${wanted === null ? '. For a GGUF file inside it, write owner/name:path/of/file.gguf' : ''}`,
+    );
   return {
     ref,
     transformersDir: hasWeights ? snapshot.directory : null,

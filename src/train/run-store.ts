@@ -18,7 +18,9 @@ export class RunStore {
   add(id: string, recipe: Recipe, idempotencyKey: string | null): { run: Run; isNew: boolean } {
     const now = this.#clock.now().toISOString();
     const result = this.#database
-      .prepare(`INSERT INTO runs (id, state, recipe, idempotency_key, created_at, updated_at) VALUES (?, 'preparing', ?, ?, ?, ?) ON CONFLICT (idempotency_key) DO NOTHING`)
+      .prepare(
+        `INSERT INTO runs (id, state, recipe, idempotency_key, created_at, updated_at) VALUES (?, 'preparing', ?, ?, ?, ?) ON CONFLICT (idempotency_key) DO NOTHING`,
+      )
       .run(id, JSON.stringify(recipe), idempotencyKey, now, now);
     if (Number(result.changes) === 1) return { run: this.get(id), isNew: true };
     const row = this.#database.prepare('SELECT id FROM runs WHERE idempotency_key = ?').get(idempotencyKey);
@@ -38,11 +40,15 @@ export class RunStore {
   }
 
   setState(id: string, state: RunState, error: string | null = null): void {
-    this.#database.prepare('UPDATE runs SET state = ?, error = ?, updated_at = ? WHERE id = ?').run(state, error, this.#clock.now().toISOString(), id);
+    this.#database
+      .prepare('UPDATE runs SET state = ?, error = ?, updated_at = ? WHERE id = ?')
+      .run(state, error, this.#clock.now().toISOString(), id);
   }
 
   setTrainer(id: string, trainer: TrainerProcess | null): void {
-    this.#database.prepare('UPDATE runs SET trainer = ?, updated_at = ? WHERE id = ?').run(trainer === null ? null : JSON.stringify(trainer), this.#clock.now().toISOString(), id);
+    this.#database
+      .prepare('UPDATE runs SET trainer = ?, updated_at = ? WHERE id = ?')
+      .run(trainer === null ? null : JSON.stringify(trainer), this.#clock.now().toISOString(), id);
   }
 }
 
@@ -52,7 +58,7 @@ function runOf(row: Record<string, unknown>): Run {
     state: row['state'],
     recipe: JSON.parse(String(row['recipe'])),
     error: row['error'],
-    trainer: row['trainer'] === null ? null : JSON.parse(String(row['trainer'])),
+    trainer: typeof row['trainer'] === 'string' ? JSON.parse(row['trainer']) : null,
     createdAt: row['created_at'],
     updatedAt: row['updated_at'],
   });

@@ -35,10 +35,18 @@ export async function readTrainingData(file: string, data: Recipe['data']): Prom
 }
 
 /** Held-out rows follow the used ones, so that they are never among them; without a limit they are the last ones. */
-export function splitRows(name: string, rows: readonly TrainingRow[], data: Pick<Recipe['data'], 'offset' | 'limit' | 'heldOutRows'>): { train: TrainingRow[]; heldOut: TrainingRow[] } {
+export function splitRows(
+  name: string,
+  rows: readonly TrainingRow[],
+  data: Pick<Recipe['data'], 'offset' | 'limit' | 'heldOutRows'>,
+): { train: TrainingRow[]; heldOut: TrainingRow[] } {
   const end = data.limit === null ? rows.length - data.heldOutRows : Math.min(data.offset + data.limit, rows.length);
   const train = rows.slice(data.offset, Math.max(end, data.offset));
-  if (train.length === 0) throw new OSLER_ERR_DATA_EMPTY(name, ` to train on: it has ${rows.length}, the recipe starts at row ${data.offset} and keeps ${data.heldOutRows} out`);
+  if (train.length === 0)
+    throw new OSLER_ERR_DATA_EMPTY(
+      name,
+      ` to train on: it has ${rows.length}, the recipe starts at row ${data.offset} and keeps ${data.heldOutRows} out`,
+    );
   const trained = new Set(train.map((row) => row.id));
   const heldOut = rows.slice(end, end + data.heldOutRows).filter((row) => !trained.has(row.id));
   return { train, heldOut };
@@ -61,7 +69,10 @@ function takeRow(row: NumberedRow<unknown>, columns: Recipe['data']['columns'], 
   const texts = roles.map((role) => {
     const text = value[columns[role]];
     if (typeof text === 'string' && text.trim() !== '') return text.trim();
-    problems.push({ line, message: `${columns[role]}: ${text === undefined ? 'is missing' : typeof text === 'string' ? 'must not be blank' : `must be text, and is ${text === null ? 'null' : typeof text}`}` });
+    problems.push({
+      line,
+      message: `${columns[role]}: ${text === undefined ? 'is missing' : typeof text === 'string' ? 'must not be blank' : `must be text, and is ${text === null ? 'null' : typeof text}`}`,
+    });
     return undefined;
   });
   const [question, thought, answer] = texts;

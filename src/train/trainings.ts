@@ -105,7 +105,10 @@ export class Trainings {
   /** Events of a run's trainer from the first on; ends with the run. */
   events(id: string, signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
     this.get(id);
-    return followEvents(this.folder(id).events, { isActive: () => !isEnded(this.get(id).state) && this.get(id).state !== 'converting', signal });
+    return followEvents(this.folder(id).events, {
+      isActive: () => !isEnded(this.get(id).state) && this.get(id).state !== 'converting',
+      signal,
+    });
   }
 
   /** The run once nothing more will happen to it, or as it is when the signal aborts. */
@@ -128,7 +131,8 @@ export class Trainings {
       runs.setState(id, 'done');
     } catch (error) {
       const { state } = runs.get(id);
-      if (state !== 'cancelled' && state !== 'stopped') runs.setState(id, options.signal?.aborted === true ? 'stopped' : 'failed', messageOf(error));
+      if (state !== 'cancelled' && state !== 'stopped')
+        runs.setState(id, options.signal?.aborted === true ? 'stopped' : 'failed', messageOf(error));
       throw error;
     }
   }
@@ -142,14 +146,24 @@ export class Trainings {
     const data = await readTrainingData(dataset.file, recipe.data);
     const template = locateTemplate(recipe.template);
     const python = await ensurePython({ python: config.python, ...(options.onStep && { onStep: options.onStep }), signal: options.signal });
-    const base = await resolveModel(recipe.base.ref, recipe.base.revision, { ...this.#deps, onStep: options.onStep, signal: options.signal });
+    const base = await resolveModel(recipe.base.ref, recipe.base.revision, {
+      ...this.#deps,
+      onStep: options.onStep,
+      signal: options.signal,
+    });
     await mkdir(folder.root, { recursive: true });
     await writeJsonAtomically(folder.recipe, recipe);
     await writeFileAtomically(folder.trainRows, data.train.map((row) => `${JSON.stringify(row)}\n`).join(''));
     await writeFileAtomically(folder.heldOutRows, data.heldOut.map((row) => `${JSON.stringify(row)}\n`).join(''));
     await copyFile(template, folder.template);
     await writeJsonAtomically(folder.source, {
-      data: { ref: recipe.data.ref, revision: dataset.revision, sha256: data.digest, trainRows: data.train.length, heldOutRows: data.heldOut.length },
+      data: {
+        ref: recipe.data.ref,
+        revision: dataset.revision,
+        sha256: data.digest,
+        trainRows: data.train.length,
+        heldOutRows: data.heldOut.length,
+      },
       base: { ref: recipe.base.ref, revision: base.revision },
     });
     const job = TrainJob.parse({
@@ -184,7 +198,9 @@ export class Trainings {
     options.signal?.addEventListener('abort', stop, { once: true });
     let last: TrainEvent | undefined;
     try {
-      for await (const event of followEvents(folder.events, { isActive: async () => trainer !== null && (await isTrainerAlive(trainer)) })) {
+      for await (const event of followEvents(folder.events, {
+        isActive: async () => trainer !== null && (await isTrainerAlive(trainer)),
+      })) {
         last = event;
         options.onEvent?.(event);
       }
@@ -198,11 +214,16 @@ export class Trainings {
         return;
       case 'stopped':
         this.#deps.runs.setState(id, 'stopped');
-        throw new OSLER_ERR_INTERRUPTED(`Run "${id}" was stopped after step ${last.step} of ${last.totalSteps}, and a checkpoint was saved. Go on with: osler train --resume ${id}`);
+        throw new OSLER_ERR_INTERRUPTED(
+          `Run "${id}" was stopped after step ${last.step} of ${last.totalSteps}, and a checkpoint was saved. Go on with: osler train --resume ${id}`,
+        );
       case 'failed':
         throw new OSLER_ERR_RUN_FAILED(id, `${last.message} ${last.nextStep}`);
       default:
-        throw new OSLER_ERR_RUN_FAILED(id, `the trainer ended without a word. Its log ends with:\n${await tailLog(folder.log)}\nGo on from the last checkpoint with: osler train --resume ${id}`);
+        throw new OSLER_ERR_RUN_FAILED(
+          id,
+          `the trainer ended without a word. Its log ends with:\n${await tailLog(folder.log)}\nGo on from the last checkpoint with: osler train --resume ${id}`,
+        );
     }
   }
 
@@ -214,7 +235,15 @@ export class Trainings {
     runs.setState(run.id, 'converting');
     options.onStep?.(`convert the tuned model to GGUF ${type}`);
     const python = await ensurePython({ python: config.python });
-    if (!existsSync(target)) await convertToGguf({ python, cacheDir: path.join(config.home, 'cache'), source: folder.merged, target, type, signal: options.signal });
+    if (!existsSync(target))
+      await convertToGguf({
+        python,
+        cacheDir: path.join(config.home, 'cache'),
+        source: folder.merged,
+        target,
+        type,
+        signal: options.signal,
+      });
     models.put({
       id: run.id,
       runId: run.id,
@@ -236,7 +265,9 @@ export class Trainings {
 /** A template's file: a path, or a name out of those that come with the trainer. */
 export function locateTemplate(name: string): string {
   const candidates = [path.resolve(name), path.join(trainerSources, 'osler_trainer/templates', `${name}.jinja`)];
-  const file = candidates.find((candidate) => existsSync(candidate) && candidate.endsWith('.jinja')) ?? candidates.find((candidate) => existsSync(candidate));
+  const file =
+    candidates.find((candidate) => existsSync(candidate) && candidate.endsWith('.jinja')) ??
+    candidates.find((candidate) => existsSync(candidate));
   if (file === undefined) throw new OSLER_ERR_FILE_NOT_FOUND(name);
   return file;
 }

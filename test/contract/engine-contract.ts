@@ -3,7 +3,18 @@ import { defaultSampling, type Engine, type EngineEvent, type GenerateRequest } 
 
 /** A request with everything at its default. */
 export function requestOf(prompt: string, changes: Partial<GenerateRequest> = {}): GenerateRequest {
-  return { prompt, isThoughtPreopened: true, isThinkingEnabled: true, maxTokens: 48, thinkingBudgetTokens: null, sampling: defaultSampling, seed: 7, stop: [], stopScope: 'content', ...changes };
+  return {
+    prompt,
+    isThoughtPreopened: true,
+    isThinkingEnabled: true,
+    maxTokens: 48,
+    thinkingBudgetTokens: null,
+    sampling: defaultSampling,
+    seed: 7,
+    stop: [],
+    stopScope: 'content',
+    ...changes,
+  };
 }
 
 /** All events of one generation. */

@@ -9,7 +9,17 @@ const prompt = '<|im_start|>user\nWhat is measles? Explain.<|im_end|>\n<|im_star
 describe('LlamaEngine on the real small model', () => {
   let engine: LlamaEngine;
   beforeAll(async () => {
-    engine = new LlamaEngine({ name: 'small', file: await realModelFile(), gpu: 'off', threads: 2, slots: 4, contextTokens: 1024, batchTokens: 256, tags: defaultThoughtTags, maxWaiting: 8 });
+    engine = new LlamaEngine({
+      name: 'small',
+      file: await realModelFile(),
+      gpu: 'off',
+      threads: 2,
+      slots: 4,
+      contextTokens: 1024,
+      batchTokens: 256,
+      tags: defaultThoughtTags,
+      maxWaiting: 8,
+    });
     await engine.ready();
   });
   afterAll(async () => engine.close());
@@ -24,7 +34,10 @@ describe('LlamaEngine on the real small model', () => {
   });
 
   it('finds nonsense far less likely than sense (a filter without includeTop gives logits of the target only, and calls both certain)', async () => {
-    const [sense, nonsense] = [await engine.score(prompt, ['Measles is a viral infection.']), await engine.score(prompt, ['Zebra quantum the the of.'])];
+    const [sense, nonsense] = [
+      await engine.score(prompt, ['Measles is a viral infection.']),
+      await engine.score(prompt, ['Zebra quantum the the of.']),
+    ];
     expect((nonsense[0]?.nll ?? 0) / (nonsense[0]?.tokens ?? 1)).toBeGreaterThan(2 + (sense[0]?.nll ?? 0) / (sense[0]?.tokens ?? 1));
   });
 
@@ -35,7 +48,18 @@ describe('LlamaEngine on the real small model', () => {
   });
 
   it('keeps whole characters together', async () => {
-    const events = await collect(engine, requestOf('<|im_start|>user\nRepeat exactly: café naïve 🙂🙂 ≥ 5 µg<|im_end|>\n<|im_start|>assistant\ncafé naïve 🙂🙂 ≥ 5 µg. Again: ', { isThoughtPreopened: false, maxTokens: 40, sampling: { temperature: 0, topP: 1, topK: 0, minP: 0, repeatPenalty: 1, frequencyPenalty: 0, presencePenalty: 0 } }));
+    const events = await collect(
+      engine,
+      requestOf(
+        '<|im_start|>user\nRepeat exactly: café naïve 🙂🙂 ≥ 5 µg<|im_end|>\n<|im_start|>assistant\ncafé naïve 🙂🙂 ≥ 5 µg. Again: ',
+        {
+          isThoughtPreopened: false,
+          maxTokens: 40,
+          sampling: { temperature: 0, topP: 1, topK: 0, minP: 0, repeatPenalty: 1, frequencyPenalty: 0, presencePenalty: 0 },
+        },
+      ),
+    );
+    expect(textOf(events, 'answer')).not.toBe('');
     for (const event of events) if (event.type === 'delta') expect(event.answer).not.toContain('\uFFFD');
   });
 
@@ -55,7 +79,17 @@ describe('LlamaEngine on the real small model', () => {
 });
 
 it('says what is wrong where the file is no model', async () => {
-  const engine = new LlamaEngine({ name: 'broken', file: import.meta.filename, gpu: 'off', threads: 1, slots: 1, contextTokens: 256, batchTokens: 64, tags: defaultThoughtTags, maxWaiting: 1 });
+  const engine = new LlamaEngine({
+    name: 'broken',
+    file: import.meta.filename,
+    gpu: 'off',
+    threads: 1,
+    slots: 1,
+    contextTokens: 256,
+    batchTokens: 64,
+    tags: defaultThoughtTags,
+    maxWaiting: 1,
+  });
   await expect(engine.ready()).rejects.toMatchObject({ code: 'OSLER_ERR_ENGINE_LOAD' });
   await engine.close();
 });

@@ -61,25 +61,39 @@ interface Repository {
 export async function startHubServer(pageSize = 2): Promise<HubServer> {
   const repositories = new Map<string, Repository>();
   const requests: HubRequest[] = [];
-  const faults: HubFaults = { break: null, refuse: null, wrongBytes: new Set(), ignoresRange: false, neededToken: null, linkOrigin: null, extraEntries: [] };
-
-  const serve = (host: HubRequest['host'], answer: (request: HubRequest, response: ServerResponse) => void) => (incoming: IncomingMessage, response: ServerResponse) => {
-    const { range, authorization } = incoming.headers;
-    const request: HubRequest = { host, url: incoming.url ?? '/', range, authorization, status: 0, sentBytes: 0 };
-    requests.push(request);
-    const { refuse } = faults;
-    if (refuse !== null && refuse.times > 0 && refuse.host === host && refuse.pattern.test(request.url)) {
-      refuse.times -= 1;
-      return send(request, response, refuse.status, refuse.headers ?? {}, '');
-    }
-    if (host === 'hub' && faults.neededToken !== null && authorization !== `Bearer ${faults.neededToken}`) return fail(request, response, 401, 'RepoNotFound');
-    return answer(request, response);
+  const faults: HubFaults = {
+    break: null,
+    refuse: null,
+    wrongBytes: new Set(),
+    ignoresRange: false,
+    neededToken: null,
+    linkOrigin: null,
+    extraEntries: [],
   };
+
+  const serve =
+    (host: HubRequest['host'], answer: (request: HubRequest, response: ServerResponse) => void) =>
+    (incoming: IncomingMessage, response: ServerResponse) => {
+      const { range, authorization } = incoming.headers;
+      const request: HubRequest = { host, url: incoming.url ?? '/', range, authorization, status: 0, sentBytes: 0 };
+      requests.push(request);
+      const { refuse } = faults;
+      if (refuse !== null && refuse.times > 0 && refuse.host === host && refuse.pattern.test(request.url)) {
+        refuse.times -= 1;
+        return send(request, response, refuse.status, refuse.headers ?? {}, '');
+      }
+      if (host === 'hub' && faults.neededToken !== null && authorization !== `Bearer ${faults.neededToken}`)
+        return fail(request, response, 401, 'RepoNotFound');
+      return answer(request, response);
+    };
 
   const hub = http.createServer(
     serve('hub', (request, response) => {
       const url = new URL(request.url, endpoint);
-      const route = /^\/(?<api>api\/)?(?<kind>models\/|datasets\/)?(?<repo>[^/]+\/[^/]+)(?:\/(?<verb>revision|tree|resolve)\/(?<revision>[^/]+)(?:\/(?<path>.+))?)?$/.exec(url.pathname)?.groups;
+      const route =
+        /^\/(?<api>api\/)?(?<kind>models\/|datasets\/)?(?<repo>[^/]+\/[^/]+)(?:\/(?<verb>revision|tree|resolve)\/(?<revision>[^/]+)(?:\/(?<path>.+))?)?$/.exec(
+          url.pathname,
+        )?.groups;
       const type = route?.['kind'] === 'datasets/' ? 'datasets' : 'models';
       const repository = repositories.get(`${type}/${route?.['repo']}`);
       if (route === undefined || repository === undefined) return fail(request, response, 404, 'RepoNotFound');
@@ -92,14 +106,22 @@ export async function startHubServer(pageSize = 2): Promise<HubServer> {
       const entries = [...treeOf(commit, url.searchParams.get('recursive') === 'true'), ...faults.extraEntries];
       const start = Number(url.searchParams.get('cursor') ?? 0);
       url.searchParams.set('cursor', String(start + pageSize));
-      return sendJson(request, response, entries.slice(start, start + pageSize), start + pageSize < entries.length ? { link: `<${faults.linkOrigin ?? endpoint}${url.pathname}${url.search}>; rel="next"` } : {});
+      return sendJson(
+        request,
+        response,
+        entries.slice(start, start + pageSize),
+        start + pageSize < entries.length ? { link: `<${faults.linkOrigin ?? endpoint}${url.pathname}${url.search}>; rel="next"` } : {},
+      );
     }),
   );
   const cdn = http.createServer(
     serve('cdn', (request, response) => {
       const url = new URL(request.url, cdnEndpoint);
       const digest = url.pathname.slice(1);
-      const file = [...repositories.values()].flatMap(({ commits }) => [...commits.values()]).flatMap((commit) => Object.values(commit)).find(({ content }) => sha256(content) === digest);
+      const file = [...repositories.values()]
+        .flatMap(({ commits }) => [...commits.values()])
+        .flatMap((commit) => Object.values(commit))
+        .find(({ content }) => sha256(content) === digest);
       if (file === undefined) return fail(request, response, 404, 'EntryNotFound');
       return sendBytes(request, response, url.searchParams.get('path') ?? '', file.content, { etag: `"${digest}"` });
     }),
@@ -111,8 +133,14 @@ export async function startHubServer(pageSize = 2): Promise<HubServer> {
     const headers = { 'x-repo-commit': id };
     if (file.isLarge !== true) return sendBytes(request, response, name, file.content, { ...headers, etag: `"${gitSha1(file.content)}"` });
     const digest = sha256(file.content);
-    const location = `${cdnEndpoint}/${digest}?${new URLSearchParams({ path: name })}`;
-    return send(request, response, 302, { ...headers, location, 'x-linked-etag': `"${digest}"`, 'x-linked-size': String(file.content.length) }, '');
+    const location = `${cdnEndpoint}/${digest}?${new URLSearchParams({ path: name }).toString()}`;
+    return send(
+      request,
+      response,
+      302,
+      { ...headers, location, 'x-linked-etag': `"${digest}"`, 'x-linked-size': String(file.content.length) },
+      '',
+    );
   }
 
   function sendBytes(request: HubRequest, response: ServerResponse, name: string, content: Buffer, headers: Record<string, string>): void {
@@ -125,7 +153,8 @@ export async function startHubServer(pageSize = 2): Promise<HubServer> {
     const body = bytes.subarray(start, end);
     const ranged = asked === null ? {} : { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` };
     const fault = faults.break;
-    if (fault === null || fault.times <= 0 || fault.path !== name) return send(request, response, asked === null ? 200 : 206, { ...headers, ...ranged, 'accept-ranges': 'bytes' }, body);
+    if (fault === null || fault.times <= 0 || fault.path !== name)
+      return send(request, response, asked === null ? 200 : 206, { ...headers, ...ranged, 'accept-ranges': 'bytes' }, body);
     fault.times -= 1;
     request.status = asked === null ? 200 : 206;
     response.writeHead(request.status, { ...headers, ...ranged, 'accept-ranges': 'bytes', 'content-length': body.length });
@@ -147,7 +176,9 @@ export async function startHubServer(pageSize = 2): Promise<HubServer> {
       const key = `${type}s/${repo}`;
       const repository = repositories.get(key) ?? { branches: new Map<string, string>(), commits: new Map<string, Commit>() };
       const digests = Object.entries(files).map(([name, { content }]) => [name, sha256(content)]);
-      const id = createHash('sha1').update(JSON.stringify([key, digests])).digest('hex');
+      const id = createHash('sha1')
+        .update(JSON.stringify([key, digests]))
+        .digest('hex');
       repository.commits.set(id, files);
       repository.branches.set(branch, id);
       repositories.set(key, repository);
@@ -164,17 +195,34 @@ export async function startHubServer(pageSize = 2): Promise<HubServer> {
 
 function describe(repo: string, id: string, commit: Commit): object {
   const siblings = Object.keys(commit).map((rfilename) => ({ rfilename }));
-  return { _id: id.slice(0, 24), id: repo, sha: id, private: false, gated: false, downloads: 0, likes: 0, lastModified: '2025-01-01T00:00:00.000Z', siblings };
+  return {
+    _id: id.slice(0, 24),
+    id: repo,
+    sha: id,
+    private: false,
+    gated: false,
+    downloads: 0,
+    likes: 0,
+    lastModified: '2025-01-01T00:00:00.000Z',
+    siblings,
+  };
 }
 
 function treeOf(commit: Commit, isRecursive: boolean): object[] {
   const folders = new Set<string>();
-  for (const name of Object.keys(commit)) for (let end = name.indexOf('/'); end >= 0; end = name.indexOf('/', end + 1)) folders.add(name.slice(0, end));
+  for (const name of Object.keys(commit))
+    for (let end = name.indexOf('/'); end >= 0; end = name.indexOf('/', end + 1)) folders.add(name.slice(0, end));
   const directories = [...folders].map((folder) => ({ type: 'directory', oid: gitSha1(Buffer.from(folder)), size: 0, path: folder }));
   const files = Object.entries(commit).map(([name, { content, isLarge }]) => {
     if (isLarge !== true) return { type: 'file', oid: gitSha1(content), size: content.length, path: name };
     const pointer = Buffer.from(`version https://git-lfs.github.com/spec/v1\noid sha256:${sha256(content)}\nsize ${content.length}\n`);
-    return { type: 'file', oid: gitSha1(pointer), size: content.length, lfs: { oid: sha256(content), size: content.length, pointerSize: pointer.length }, path: name };
+    return {
+      type: 'file',
+      oid: gitSha1(pointer),
+      size: content.length,
+      lfs: { oid: sha256(content), size: content.length, pointerSize: pointer.length },
+      path: name,
+    };
   });
   return [...directories, ...files].filter(({ path }) => isRecursive || !path.includes('/'));
 }
@@ -184,7 +232,13 @@ function sendJson(request: HubRequest, response: ServerResponse, value: unknown,
 }
 
 function fail(request: HubRequest, response: ServerResponse, status: number, code: string): void {
-  send(request, response, status, { 'content-type': 'application/json; charset=utf-8', 'x-error-code': code }, JSON.stringify({ error: code }));
+  send(
+    request,
+    response,
+    status,
+    { 'content-type': 'application/json; charset=utf-8', 'x-error-code': code },
+    JSON.stringify({ error: code }),
+  );
 }
 
 function send(request: HubRequest, response: ServerResponse, status: number, headers: Record<string, string>, body: string | Buffer): void {

@@ -16,7 +16,13 @@ const progressBytes = 1 << 20;
  * @param onBytes how many bytes of the file the part holds; can fall where the server ignores the range
  * @throws OSLER_ERR_HUB_FAILED, OSLER_ERR_HUB_CHECKSUM (longer than the listing says), OSLER_ERR_INTERRUPTED
  */
-export async function completePart(session: HubSession, commit: string, file: RepositoryFile, part: string, onBytes: (bytes: number) => void): Promise<void> {
+export async function completePart(
+  session: HubSession,
+  commit: string,
+  file: RepositoryFile,
+  part: string,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
   const url = `${pageOf(session)}/resolve/${commit}/${file.path.split('/').map(encodeURIComponent).join('/')}`;
   let bytesBefore = await sizeOf(part);
   let bytesNow = bytesBefore;
@@ -24,7 +30,8 @@ export async function completePart(session: HubSession, commit: string, file: Re
     bytesBefore = await sizeOf(part);
     bytesNow = bytesBefore;
     if (bytesBefore === file.bytes && file.bytes > 0) return;
-    const { body, start } = file.bytes === 0 ? { body: null, start: 0 } : await openBody(session, url, file, bytesBefore, watchdog.signal, part);
+    const { body, start } =
+      file.bytes === 0 ? { body: null, start: 0 } : await openBody(session, url, file, bytesBefore, watchdog.signal, part);
     const handle = await open(part, start === 0 ? 'w' : 'a');
     try {
       bytesNow = start;
@@ -45,7 +52,8 @@ export async function completePart(session: HubSession, commit: string, file: Re
     } finally {
       await handle.close();
     }
-    if (bytesNow < file.bytes) throw new TransientFailure(`the connection ended after ${bytesNow} of ${file.bytes} bytes of "${file.path}"`);
+    if (bytesNow < file.bytes)
+      throw new TransientFailure(`the connection ended after ${bytesNow} of ${file.bytes} bytes of "${file.path}"`);
   };
   await withRetries(session, attempt, () => bytesNow - bytesBefore >= progressBytes);
 }
@@ -58,7 +66,14 @@ export async function sizeOf(file: string): Promise<number> {
 
 type BodyReader = ReadableStreamDefaultReader<Uint8Array>;
 
-async function openBody(session: HubSession, url: string, file: RepositoryFile, offset: number, signal: AbortSignal, part: string): Promise<{ body: BodyReader; start: number }> {
+async function openBody(
+  session: HubSession,
+  url: string,
+  file: RepositoryFile,
+  offset: number,
+  signal: AbortSignal,
+  part: string,
+): Promise<{ body: BodyReader; start: number }> {
   // Compressed on the way, ranges and lengths would mean other bytes.
   const headers = new Headers({ 'accept-encoding': 'identity' });
   if (offset > 0) headers.set('range', `bytes=${offset}-`);

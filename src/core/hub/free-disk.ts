@@ -12,13 +12,17 @@ const reserveBytes = 64 << 20;
 export async function checkFreeDisk(folder: string, neededBytes: number): Promise<void> {
   if (neededBytes === 0) return;
   const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize < neededBytes + reserveBytes) throw new OSLER_ERR_DISK_FULL(folder, formatGigabytes(neededBytes + reserveBytes), formatGigabytes(bavail * bsize));
+  if (bavail * bsize < neededBytes + reserveBytes)
+    throw new OSLER_ERR_DISK_FULL(folder, formatGigabytes(neededBytes + reserveBytes), formatGigabytes(bavail * bsize));
 }
 
 /** Turns the system's ENOSPC into the catalogue's error, and leaves others as they are. */
 export async function diskFullOf(error: unknown, folder: string, neededBytes: number): Promise<unknown> {
   if (!(error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT'))) return error;
-  const free = await statfs(folder).then(({ bavail, bsize }) => bavail * bsize, () => 0);
+  const free = await statfs(folder).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => 0,
+  );
   return new OSLER_ERR_DISK_FULL(folder, formatGigabytes(neededBytes), formatGigabytes(free));
 }
 

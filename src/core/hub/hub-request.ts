@@ -48,9 +48,11 @@ export function describeNetworkError(error: unknown): string {
 
 function failureOf(session: HubSession, response: Response): Error {
   const { status } = response;
-  if (status === 408 || status === 429 || status >= 500) return new TransientFailure(`the Hub answered ${status}`, askedPauseMs(response.headers));
+  if (status === 408 || status === 429 || status >= 500)
+    return new TransientFailure(`the Hub answered ${status}`, askedPauseMs(response.headers));
   // A signed link to the CDN that has expired is refused there; the next try gets a fresh one.
-  if (response.url !== '' && !isOwnOrigin(session, response.url)) return new TransientFailure(`"${new URL(response.url).host}" answered ${status}`);
+  if (response.url !== '' && !isOwnOrigin(session, response.url))
+    return new TransientFailure(`"${new URL(response.url).host}" answered ${status}`);
   return new OSLER_ERR_HUB_FAILED(session.label, adviceFor(session, status, response.headers.get('x-error-code')));
 }
 
@@ -59,14 +61,20 @@ function adviceFor(session: HubSession, status: number, code: string | null): st
   const tokens = `${session.endpoint}/settings/tokens`;
   const page = pageOf(session);
   if (code === 'GatedRepo' || (status === 403 && code === null)) {
-    const account = session.token === null ? `then set HF_TOKEN to a token of that account (${tokens})` : 'with the account of your HF_TOKEN, whose token must be allowed to read it';
+    const account =
+      session.token === null
+        ? `then set HF_TOKEN to a token of that account (${tokens})`
+        : 'with the account of your HF_TOKEN, whose token must be allowed to read it';
     return `access to it is restricted (${status}). Accept the licence on ${page}, ${account}.`;
   }
   if (code === 'RevisionNotFound') return `it has no revision "${session.revision}". Choose one from ${page}/tree/main.`;
   if (code === 'EntryNotFound') return `a file of its listing is missing (${status}). Run the same command again.`;
-  if (status === 401 && session.token === null) return `it does not exist or is private (401). Check the name; if it is right, set HF_TOKEN to a token that may read it (${tokens}).`;
-  if (status === 401) return `the Hub does not accept your HF_TOKEN for it (401). Check the name; if it is right, make a new token at ${tokens}.`;
-  if (status === 404) return `there is no such ${session.type} (404). Check the name${session.token === null ? '; if it is private, set HF_TOKEN' : ' and whether your HF_TOKEN may read it'}.`;
+  if (status === 401 && session.token === null)
+    return `it does not exist or is private (401). Check the name; if it is right, set HF_TOKEN to a token that may read it (${tokens}).`;
+  if (status === 401)
+    return `the Hub does not accept your HF_TOKEN for it (401). Check the name; if it is right, make a new token at ${tokens}.`;
+  if (status === 404)
+    return `there is no such ${session.type} (404). Check the name${session.token === null ? '; if it is private, set HF_TOKEN' : ' and whether your HF_TOKEN may read it'}.`;
   return `the Hub answered ${status}. Look at ${page}.`;
 }
 

@@ -25,7 +25,11 @@ export interface Watchdog {
  * @param hasProgressed whether the last attempt moved on, so that a long download over a poor line is not given up
  * @throws OSLER_ERR_HUB_FAILED once the retries are used up, OSLER_ERR_INTERRUPTED, and what the attempt throws for good
  */
-export async function withRetries<T>(session: HubSession, attempt: (watchdog: Watchdog) => Promise<T>, hasProgressed: () => boolean = () => false): Promise<T> {
+export async function withRetries<T>(
+  session: HubSession,
+  attempt: (watchdog: Watchdog) => Promise<T>,
+  hasProgressed: () => boolean = () => false,
+): Promise<T> {
   const { retries, firstPauseMs, longestPauseMs, idleTimeoutMs } = session.timing;
   for (let failures = 1; ; failures += 1) {
     throwIfInterrupted(session);
@@ -35,12 +39,22 @@ export async function withRetries<T>(session: HubSession, attempt: (watchdog: Wa
       throwIfInterrupted(session);
       if (!(error instanceof TransientFailure)) throw error;
       if (hasProgressed()) failures = 1;
-      if (failures > retries) throw new OSLER_ERR_HUB_FAILED(session.label, `${error.message} (tried ${failures} times). Check the line and ${session.endpoint}, then run the same command again: it goes on from there.`);
-      if (error.askedPauseMs > longestPauseMs) throw new OSLER_ERR_HUB_FAILED(session.label, `${error.message}, and it asks to wait ${Math.ceil(error.askedPauseMs / 1000)} s. Run the same command again then.`);
+      if (failures > retries)
+        throw new OSLER_ERR_HUB_FAILED(
+          session.label,
+          `${error.message} (tried ${failures} times). Check the line and ${session.endpoint}, then run the same command again: it goes on from there.`,
+        );
+      if (error.askedPauseMs > longestPauseMs)
+        throw new OSLER_ERR_HUB_FAILED(
+          session.label,
+          `${error.message}, and it asks to wait ${Math.ceil(error.askedPauseMs / 1000)} s. Run the same command again then.`,
+        );
       // Spread by a quarter, so that machines that failed together do not return together.
       const backOffMs = firstPauseMs * 2 ** (failures - 1) * (0.75 + Math.random() / 2);
       // An abort ends the pause by throwing; the check at the top of the loop then says it in the catalogue's words.
-      await pause(Math.max(backOffMs, error.askedPauseMs), undefined, session.signal === undefined ? {} : { signal: session.signal }).catch(() => undefined);
+      await pause(Math.max(backOffMs, error.askedPauseMs), undefined, session.signal === undefined ? {} : { signal: session.signal }).catch(
+        () => undefined,
+      );
     }
   }
 }

@@ -51,15 +51,22 @@ export function createHubSession(input: {
   timing?: Partial<HubTiming> | undefined;
 }): HubSession {
   const id = parseHubId(input.repo);
-  if (id === undefined || id.revision !== null || id.path !== null) throw new OSLER_ERR_HUB_FAILED(input.repo, 'this is no name of the form owner/name. Check it.');
+  if (id === undefined || id.revision !== null || id.path !== null)
+    throw new OSLER_ERR_HUB_FAILED(input.repo, 'this is no name of the form owner/name. Check it.');
   if (!isRevision(input.revision)) throw new OSLER_ERR_HUB_FAILED(input.repo, `"${input.revision}" is no branch, tag or commit. Check it.`);
   // fetch refuses both of these with a message that quotes the secret; so they are looked at first.
   const address = URL.parse(input.endpoint);
   if (address === null || !/^https?:$/.test(address.protocol) || address.username !== '' || address.password !== '') {
-    throw new OSLER_ERR_HUB_FAILED(input.repo, 'the address of the Hub must be http(s)://host without a user name or password. Check HF_ENDPOINT.');
+    throw new OSLER_ERR_HUB_FAILED(
+      input.repo,
+      'the address of the Hub must be http(s)://host without a user name or password. Check HF_ENDPOINT.',
+    );
   }
   if (input.token !== null && !/^[\u0021-\u007e]+$/.test(input.token)) {
-    throw new OSLER_ERR_HUB_FAILED(input.repo, 'the token has blanks, line ends or other characters that no token has. Set HF_TOKEN again.');
+    throw new OSLER_ERR_HUB_FAILED(
+      input.repo,
+      'the token has blanks, line ends or other characters that no token has. Set HF_TOKEN again.',
+    );
   }
   return {
     endpoint: input.endpoint.replace(/\/+$/, ''),
@@ -84,5 +91,7 @@ export function pageOf(session: HubSession): string {
 export function throwIfInterrupted(session: HubSession): void {
   if (session.signal?.aborted !== true) return;
   const reason: unknown = session.signal.reason;
-  throw isOslerError(reason) ? reason : new OSLER_ERR_INTERRUPTED(`Fetching "${session.label}" was interrupted. Run the same command again: it goes on from there.`);
+  throw isOslerError(reason)
+    ? reason
+    : new OSLER_ERR_INTERRUPTED(`Fetching "${session.label}" was interrupted. Run the same command again: it goes on from there.`);
 }

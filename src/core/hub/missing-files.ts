@@ -63,7 +63,13 @@ export async function fetchMissing(session: HubSession, work: Work): Promise<voi
   await rmdir(parts).catch(() => undefined);
 }
 
-async function fetchFile(session: HubSession, work: Work, file: SnapshotFile, part: string, report: (bytes: number) => void): Promise<void> {
+async function fetchFile(
+  session: HubSession,
+  work: Work,
+  file: SnapshotFile,
+  part: string,
+  report: (bytes: number) => void,
+): Promise<void> {
   await completePart(session, work.manifest.commit, file, part, report);
   const sha256 = await verifiedSha256(part, file, session.signal);
   if (sha256 === undefined) {

@@ -27,11 +27,15 @@ export type RepositoryFile = z.infer<typeof RepositoryFile>;
 export async function resolveCommit(session: HubSession): Promise<string> {
   const query = { name: session.repo, revision: session.revision, hubUrl: session.endpoint, fetch: createApiFetch(session) };
   const { sha } = await understood(session, async () =>
-    session.type === 'model' ? await modelInfo({ ...query, additionalFields: ['sha'] }) : await datasetInfo({ ...query, additionalFields: ['sha'] }),
+    session.type === 'model'
+      ? await modelInfo({ ...query, additionalFields: ['sha'] })
+      : await datasetInfo({ ...query, additionalFields: ['sha'] }),
   );
   // The client types what the server sends without looking at it.
-  if (typeof sha !== 'string' || !isCommitId(sha)) throw new OSLER_ERR_HUB_FAILED(session.label, 'the Hub names no commit for it. Check HF_ENDPOINT.');
-  if (isCommitId(session.revision) && sha !== session.revision) throw new OSLER_ERR_HUB_FAILED(session.label, `the Hub gives commit "${sha}" for it. Check HF_ENDPOINT.`);
+  if (typeof sha !== 'string' || !isCommitId(sha))
+    throw new OSLER_ERR_HUB_FAILED(session.label, 'the Hub names no commit for it. Check HF_ENDPOINT.');
+  if (isCommitId(session.revision) && sha !== session.revision)
+    throw new OSLER_ERR_HUB_FAILED(session.label, `the Hub gives commit "${sha}" for it. Check HF_ENDPOINT.`);
   return sha;
 }
 
@@ -43,23 +47,36 @@ export async function resolveCommit(session: HubSession): Promise<string> {
 export async function listRepository(session: HubSession, commit: string): Promise<RepositoryFile[]> {
   const files: RepositoryFile[] = [];
   // The token is left to our fetch: the client would send it wherever a page link points, and takes only tokens of the form hf_….
-  const entries = listFiles({ repo: { type: session.type, name: session.repo }, revision: commit, recursive: true, hubUrl: session.endpoint, fetch: createApiFetch(session) });
+  const entries = listFiles({
+    repo: { type: session.type, name: session.repo },
+    revision: commit,
+    recursive: true,
+    hubUrl: session.endpoint,
+    fetch: createApiFetch(session),
+  });
   await understood(session, async () => {
     for await (const entry of entries) {
       if (entry.type !== 'file') continue;
-      if (files.length >= maximumFiles) throw new OSLER_ERR_HUB_FAILED(session.label, `it has more than ${maximumFiles} files, which is the limit.`);
+      if (files.length >= maximumFiles)
+        throw new OSLER_ERR_HUB_FAILED(session.label, `it has more than ${maximumFiles} files, which is the limit.`);
       files.push(checkedFile(session, entry));
     }
   });
   return files;
 }
 
-function checkedFile(session: HubSession, entry: { path: string; size: number; oid?: string; lfs?: { oid: string; size: number } }): RepositoryFile {
+function checkedFile(
+  session: HubSession,
+  entry: { path: string; size: number; oid?: string; lfs?: { oid: string; size: number } },
+): RepositoryFile {
   const checksum = entry.lfs === undefined ? { kind: 'git-sha1', hex: entry.oid } : { kind: 'sha256', hex: entry.lfs.oid };
   const parsed = RepositoryFile.safeParse({ path: entry.path, bytes: entry.lfs?.size ?? entry.size, checksum });
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
-  throw new OSLER_ERR_HUB_FAILED(session.label, `its listing has an unusable file ${JSON.stringify(entry.path)} (${problems}). No file of it was written.`);
+  throw new OSLER_ERR_HUB_FAILED(
+    session.label,
+    `its listing has an unusable file ${JSON.stringify(entry.path)} (${problems}). No file of it was written.`,
+  );
 }
 
 async function understood<T>(session: HubSession, ask: () => Promise<T>): Promise<T> {
@@ -67,6 +84,9 @@ async function understood<T>(session: HubSession, ask: () => Promise<T>): Promis
     return await ask();
   } catch (error) {
     if (isOslerError(error)) throw error;
-    throw new OSLER_ERR_HUB_FAILED(session.label, `"${session.endpoint}" does not answer like the Hub (${messageOf(error)}). Check HF_ENDPOINT.`);
+    throw new OSLER_ERR_HUB_FAILED(
+      session.label,
+      `"${session.endpoint}" does not answer like the Hub (${messageOf(error)}). Check HF_ENDPOINT.`,
+    );
   }
 }

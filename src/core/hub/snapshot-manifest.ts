@@ -25,7 +25,10 @@ export type SnapshotManifest = z.infer<typeof SnapshotManifest>;
 export type SnapshotFile = SnapshotManifest['files'][number];
 
 /** Reads the manifest of a snapshot folder; undefined where it is missing, damaged or of another repository. */
-export async function readManifest(directory: string, of: { type: string; repo: string; commit: string }): Promise<SnapshotManifest | undefined> {
+export async function readManifest(
+  directory: string,
+  of: { type: string; repo: string; commit: string },
+): Promise<SnapshotManifest | undefined> {
   const text = await readFile(path.join(directory, manifestName), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   try {

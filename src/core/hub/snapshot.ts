@@ -74,7 +74,11 @@ async function keptSnapshot(session: HubSession, folder: string, select: Snapsho
 async function createManifest(session: HubSession, directory: string, commit: string): Promise<SnapshotManifest> {
   const files = (await listRepository(session, commit)).map((file) => ({ ...file, verifiedSha256: null }));
   const reserved = files.find((file) => file.path.split('/', 1)[0]?.toLowerCase() === manifestName);
-  if (reserved !== undefined) throw new OSLER_ERR_HUB_FAILED(session.label, `it has a file "${reserved.path}", a name that Osler keeps its own notes under. No file of it was written.`);
+  if (reserved !== undefined)
+    throw new OSLER_ERR_HUB_FAILED(
+      session.label,
+      `it has a file "${reserved.path}", a name that Osler keeps its own notes under. No file of it was written.`,
+    );
   const manifest: SnapshotManifest = { version: 1, type: session.type, repo: session.repo, commit, files };
   await writeManifest(directory, manifest);
   return manifest;

@@ -10,7 +10,10 @@ export const Question = z
   .looseObject({
     id: nonBlank,
     question: nonBlank,
-    options: z.record(z.string().regex(/^[A-Z]$/, 'option keys are single capital letters'), z.string()).nullable().default(null),
+    options: z
+      .record(z.string().regex(/^[A-Z]$/, 'option keys are single capital letters'), z.string())
+      .nullable()
+      .default(null),
     answer: z.string().nullable().default(null).describe('letter of the right option'),
     answer_text: z.string().nullable().default(null).describe('text of the right option, or the reference answer'),
     reasoning: z.string().nullable().default(null).describe('reference thought, where there is one'),
@@ -22,8 +25,16 @@ export const Question = z
   })
   .check((ctx) => {
     const { options, answer } = ctx.value;
-    if (options !== null && Object.keys(options).length < 2) ctx.issues.push({ code: 'custom', input: options, path: ['options'], message: 'multiple choice needs two options or more' });
-    if (options !== null && (answer === null || !(answer in options))) ctx.issues.push({ code: 'custom', input: answer, path: ['answer'], message: `answer ${JSON.stringify(answer)} is none of the options ${Object.keys(options).join(', ')}` });
-    if (options === null && ctx.value.answer_text === null) ctx.issues.push({ code: 'custom', input: null, path: ['answer_text'], message: 'an open question needs answer_text' });
+    if (options !== null && Object.keys(options).length < 2)
+      ctx.issues.push({ code: 'custom', input: options, path: ['options'], message: 'multiple choice needs two options or more' });
+    if (options !== null && (answer === null || !(answer in options)))
+      ctx.issues.push({
+        code: 'custom',
+        input: answer,
+        path: ['answer'],
+        message: `answer ${JSON.stringify(answer)} is none of the options ${Object.keys(options).join(', ')}`,
+      });
+    if (options === null && ctx.value.answer_text === null)
+      ctx.issues.push({ code: 'custom', input: null, path: ['answer_text'], message: 'an open question needs answer_text' });
   });
 export type Question = z.infer<typeof Question>;

@@ -54,7 +54,9 @@ export const Recipe = z
       seed: z.int().min(0),
       datasetWorkers: z.int().min(1),
       packing: z.boolean(),
-      precision: z.enum(['auto', 'bf16', 'fp16', 'fp32']).describe('auto: bf16 where the device has it, else fp16 on CUDA and fp32 on the CPU'),
+      precision: z
+        .enum(['auto', 'bf16', 'fp16', 'fp32'])
+        .describe('auto: bf16 where the device has it, else fp16 on CUDA and fp32 on the CPU'),
       lossOn: z.enum(['all', 'response']).describe('all: the whole text; response: thought and answer only'),
       evalSteps: z.int().min(1).nullable().describe('held-out loss every so many steps; null: never'),
       earlyStopPatience: z.int().min(1).nullable().describe('evaluations without improvement before the run stops; needs evalSteps'),
@@ -66,18 +68,32 @@ export const Recipe = z
       jobType: z.string().min(1),
     }),
     output: z.strictObject({
-      name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/).describe('name of the merged model'),
+      name: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/)
+        .describe('name of the merged model'),
       ggufType: z.enum(['f32', 'f16', 'bf16', 'q8_0']),
     }),
   })
   .check((ctx) => {
     const { trainer, lora } = ctx.value;
     if ((trainer.maxSteps === null) === (trainer.epochs === null)) {
-      ctx.issues.push({ code: 'custom', input: trainer, path: ['trainer', 'maxSteps'], message: 'exactly one of trainer.maxSteps and trainer.epochs must be set, the other null' });
+      ctx.issues.push({
+        code: 'custom',
+        input: trainer,
+        path: ['trainer', 'maxSteps'],
+        message: 'exactly one of trainer.maxSteps and trainer.epochs must be set, the other null',
+      });
     }
     if ((trainer.earlyStopPatience !== null || trainer.keepBestCheckpoint) && trainer.evalSteps === null) {
-      ctx.issues.push({ code: 'custom', input: trainer, path: ['trainer', 'evalSteps'], message: 'early stopping and keepBestCheckpoint need trainer.evalSteps' });
+      ctx.issues.push({
+        code: 'custom',
+        input: trainer,
+        path: ['trainer', 'evalSteps'],
+        message: 'early stopping and keepBestCheckpoint need trainer.evalSteps',
+      });
     }
-    if (lora.loftqConfig !== null) ctx.issues.push({ code: 'custom', input: lora, path: ['lora', 'loftqConfig'], message: 'LoftQ is not supported' });
+    if (lora.loftqConfig !== null)
+      ctx.issues.push({ code: 'custom', input: lora, path: ['lora', 'loftqConfig'], message: 'LoftQ is not supported' });
   });
 export type Recipe = z.infer<typeof Recipe>;

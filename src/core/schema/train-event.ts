@@ -14,7 +14,9 @@ export const TrainEvent = z.discriminatedUnion('type', [
     pid: z.int(),
     versions: z.record(z.string(), z.string()).describe('package to version'),
     device: z.strictObject({ kind: z.enum(['cpu', 'cuda', 'mps']), name: z.string(), memoryBytes: z.int().nullable() }),
-    resolved: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).describe('settings as they were really used, such as precision, optimizer, loadedFrom'),
+    resolved: z
+      .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+      .describe('settings as they were really used, such as precision, optimizer, loadedFrom'),
   }),
   z.strictObject({ type: z.literal('stage'), at, stage: z.enum(['preparing', 'training', 'saving', 'merging']) }),
   z.strictObject({
@@ -38,7 +40,12 @@ export const TrainEvent = z.discriminatedUnion('type', [
     memoryBytes: z.int().nullable().describe('peak so far: device memory on CUDA, resident set elsewhere'),
     etaSeconds: finite.nullable(),
   }),
-  z.strictObject({ type: z.literal('heldOut'), at, step, loss: finite.describe('mean negative log-likelihood a token over the held-out rows') }),
+  z.strictObject({
+    type: z.literal('heldOut'),
+    at,
+    step,
+    loss: finite.describe('mean negative log-likelihood a token over the held-out rows'),
+  }),
   z.strictObject({ type: z.literal('checkpoint'), at, step, path: z.string() }),
   z.strictObject({ type: z.literal('notice'), at, message: z.string() }),
   z.strictObject({ type: z.literal('artifact'), at, kind: z.enum(['adapter', 'tokenizer', 'merged']), path: z.string(), bytes: z.int() }),

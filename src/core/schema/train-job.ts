@@ -6,7 +6,10 @@ export const TrainJob = z.strictObject({
   schemaVersion: z.literal(1),
   runId: z.string().min(1),
   recipe: Recipe,
-  basePath: z.string().min(1).describe('local folder with config.json, tokenizer and safetensors; a Hub id only where the CUDA host fetches it'),
+  basePath: z
+    .string()
+    .min(1)
+    .describe('local folder with config.json, tokenizer and safetensors; a Hub id only where the CUDA host fetches it'),
   trainFile: z.string().min(1).describe('JSON Lines of TrainingRow'),
   heldOutFile: z.string().min(1).nullable().describe('JSON Lines of TrainingRow, never trained on'),
   templateFile: z.string().min(1).describe('Jinja chat template; copied into every output'),

@@ -86,7 +86,11 @@ export class LockstepDriver {
       const slot = this.#freeSlots()[0];
       const sequence = slot === undefined ? undefined : this.#sequences[slot];
       if (sequence === undefined) throw new Error('no free slot for scoring');
-      await scoreSegments(sequence, this.tokenize(prompt), segments.map((segment) => this.tokenize(segment))).then(resolve, reject);
+      await scoreSegments(
+        sequence,
+        this.tokenize(prompt),
+        segments.map((segment) => this.tokenize(segment)),
+      ).then(resolve, reject);
     });
     void this.#loop();
     return promise;
@@ -127,8 +131,15 @@ export class LockstepDriver {
       const { slot, prefixTokens } = this.#chooseSlot(free, job.tokens);
       const sequence = this.#sequences[slot];
       if (sequence === undefined) return;
-      if (sequence.nextTokenIndex > prefixTokens) await sequence.eraseContextTokenRanges([{ start: prefixTokens, end: sequence.nextTokenIndex }]);
-      this.#runs[slot] = new SlotRun(job, sequence, { cachedTokens: prefixTokens, closeTokens: this.#closeTokens, closeText: this.#closeText, tags: this.#tags, slot });
+      if (sequence.nextTokenIndex > prefixTokens)
+        await sequence.eraseContextTokenRanges([{ start: prefixTokens, end: sequence.nextTokenIndex }]);
+      this.#runs[slot] = new SlotRun(job, sequence, {
+        cachedTokens: prefixTokens,
+        closeTokens: this.#closeTokens,
+        closeText: this.#closeText,
+        tags: this.#tags,
+        slot,
+      });
     }
   }
 
@@ -152,7 +163,9 @@ export class LockstepDriver {
   }
 
   async #stepAll(): Promise<void> {
-    const stepping = [...this.#runs.entries()].flatMap(([slot, run]) => (run === undefined || run.isPrefilling || run.job.isCancelled ? [] : [{ slot, run }]));
+    const stepping = [...this.#runs.entries()].flatMap(([slot, run]) =>
+      run === undefined || run.isPrefilling || run.job.isCancelled ? [] : [{ slot, run }],
+    );
     if (stepping.length === 0) return;
     const results = await Promise.allSettled(stepping.map(({ run }) => run.step()));
     const events: { id: number; event: EngineEvent }[] = [];

@@ -2,7 +2,14 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { AsyncQueue } from '../../core/async-queue.ts';
-import { OSLER_ERR_ENGINE_FAILED, OSLER_ERR_ENGINE_LOAD, OSLER_ERR_ENGINE_NOT_READY, OSLER_ERR_INTERNAL, OSLER_ERR_QUEUE_FULL, OSLER_ERR_REQUEST_TOO_LONG } from '../../core/errors.ts';
+import {
+  OSLER_ERR_ENGINE_FAILED,
+  OSLER_ERR_ENGINE_LOAD,
+  OSLER_ERR_ENGINE_NOT_READY,
+  OSLER_ERR_INTERNAL,
+  OSLER_ERR_QUEUE_FULL,
+  OSLER_ERR_REQUEST_TOO_LONG,
+} from '../../core/errors.ts';
 import type { Engine, EngineEvent, EngineInfo, EngineLoad, EngineState, GenerateRequest, Generation, SegmentScore } from '../engine.ts';
 import type { ThoughtTags } from '../thought-splitter.ts';
 import type { ChildFault, FromChild, LoadOptions, ToChild } from './protocol.ts';
@@ -172,7 +179,8 @@ export class LlamaEngine implements Engine {
   }
 
   #errorOf(fault: ChildFault): Error {
-    if (fault.code === 'too-long') return new OSLER_ERR_REQUEST_TOO_LONG(fault.promptTokens ?? 0, this.#options.name, this.#options.contextTokens);
+    if (fault.code === 'too-long')
+      return new OSLER_ERR_REQUEST_TOO_LONG(fault.promptTokens ?? 0, this.#options.name, this.#options.contextTokens);
     return new OSLER_ERR_INTERNAL(fault.message);
   }
 
@@ -226,11 +234,20 @@ export class LlamaEngine implements Engine {
 
 function startChild() {
   const file = path.join(import.meta.dirname, `child${path.extname(import.meta.filename)}`);
-  return execa(process.execPath, [file], { ipc: true, serialization: 'json', stdin: 'ignore', stdout: 'ignore', stderr: 'pipe', buffer: false, cleanup: true });
+  return execa(process.execPath, [file], {
+    ipc: true,
+    serialization: 'json',
+    stdin: 'ignore',
+    stdout: 'ignore',
+    stderr: 'pipe',
+    buffer: false,
+    cleanup: true,
+  });
 }
 
 function describeExit(error: { signal?: string; exitCode?: number }, stderr: string): string {
   const last = stderr.trim().split('\n').at(-1) ?? '';
-  const how = error.signal === undefined ? `its process ended with code ${error.exitCode ?? 'unknown'}` : `its process was ended by ${error.signal}`;
+  const how =
+    error.signal === undefined ? `its process ended with code ${error.exitCode ?? 'unknown'}` : `its process was ended by ${error.signal}`;
   return last === '' ? how : `${how} (${last.slice(0, 300)})`;
 }

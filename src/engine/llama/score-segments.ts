@@ -7,11 +7,16 @@ import type { SegmentScore } from '../engine.ts';
  * logprob = logit − max − ln(Σ exp(logit − max)): asking for one logit and the total weight, since the
  * library's `probabilities` sorts the whole vocabulary (77 ms a token at 152k).
  */
-export async function scoreSegments(sequence: LlamaContextSequence, prompt: readonly Token[], segments: readonly (readonly Token[])[]): Promise<SegmentScore[]> {
+export async function scoreSegments(
+  sequence: LlamaContextSequence,
+  prompt: readonly Token[],
+  segments: readonly (readonly Token[])[],
+): Promise<SegmentScore[]> {
   const targets = segments.flat();
   const all = [...prompt, ...targets];
   if (prompt.length === 0) throw new Error('scoring needs a prompt of one token or more');
-  if (all.length > sequence.contextSize) throw new Error(`the text to score has ${all.length} tokens and the context holds ${sequence.contextSize}`);
+  if (all.length > sequence.contextSize)
+    throw new Error(`the text to score has ${all.length} tokens and the context holds ${sequence.contextSize}`);
   const common = Math.min(sequence.compareContextTokens(all).firstDifferentIndex, prompt.length - 1);
   if (sequence.nextTokenIndex > common) await sequence.eraseContextTokenRanges([{ start: common, end: sequence.nextTokenIndex }]);
 
@@ -30,7 +35,8 @@ export async function scoreSegments(sequence: LlamaContextSequence, prompt: read
       const next = output[place]?.next;
       place += 1;
       const logit = next?.logits?.get(token);
-      if (next?.logits === undefined || logit === undefined || next.totalLogitWeight === undefined) throw new Error('the engine returned no logits');
+      if (next?.logits === undefined || logit === undefined || next.totalLogitWeight === undefined)
+        throw new Error('the engine returned no logits');
       nll -= logit - Math.max(...next.logits.values()) - Math.log(next.totalLogitWeight);
     }
     return { nll, tokens: segment.length };

@@ -38,7 +38,11 @@ export class SlotRun {
   #firstTokenMs: number | undefined;
   #isCloseReported = false;
 
-  constructor(job: Job, sequence: LlamaContextSequence, options: { cachedTokens: number; closeTokens: Token[]; closeText: string; tags: ThoughtTags; slot: number }) {
+  constructor(
+    job: Job,
+    sequence: LlamaContextSequence,
+    options: { cachedTokens: number; closeTokens: Token[]; closeText: string; tags: ThoughtTags; slot: number },
+  ) {
     const { request } = job;
     this.job = job;
     this.#sequence = sequence;
@@ -49,7 +53,13 @@ export class SlotRun {
     this.#closeText = options.closeText;
     // Sorts the batch by slot: llama.cpp takes ascending neighbours in one pass over the weights.
     this.#priority = 1000 - options.slot;
-    this.#tracker = new AnswerTracker({ isPreopened: request.isThoughtPreopened, isThinkingEnabled: request.isThinkingEnabled, tags: options.tags, stop: request.stop, stopScope: request.stopScope });
+    this.#tracker = new AnswerTracker({
+      isPreopened: request.isThoughtPreopened,
+      isThinkingEnabled: request.isThinkingEnabled,
+      tags: options.tags,
+      stop: request.stop,
+      stopScope: request.stopScope,
+    });
   }
 
   /** Whether prompt tokens are still to be read, the last one aside: it is read by the first step. */
@@ -68,7 +78,7 @@ export class SlotRun {
 
   /** Asks for the next token. Call for all slots in ascending order, then await them together. */
   async step(): Promise<Token | null> {
-    this.#iterator ??= this.#sequence.evaluate([...this.job.tokens.slice(this.#prefilled)], this.#evaluateOptions());
+    this.#iterator ??= this.#sequence.evaluate(this.job.tokens.slice(this.#prefilled), this.#evaluateOptions());
     const forced = this.#forced;
     this.#forced = undefined;
     const result = forced === undefined ? await this.#iterator.next() : await this.#iterator.next(forced);
@@ -130,7 +140,11 @@ export class SlotRun {
         completionTokens: this.#tracker.completionTokens,
         reasoningTokens: this.#tracker.reasoningTokens,
       },
-      timings: { queueSeconds: (this.#admittedMs - this.job.arrivedMs) / 1000, promptSeconds: (first - this.#admittedMs) / 1000, generationSeconds: (now - first) / 1000 },
+      timings: {
+        queueSeconds: (this.#admittedMs - this.job.arrivedMs) / 1000,
+        promptSeconds: (first - this.#admittedMs) / 1000,
+        generationSeconds: (now - first) / 1000,
+      },
     });
     return events;
   }

@@ -7,5 +7,8 @@ export function escapeHtml(text: string): string {
 
 /** JSON that is safe inside a script element: no `<`, so neither `</script>` nor `<!--` can occur, and no line separators. */
 export function embedJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll('<', String.raw`\u003c`).replaceAll('\u2028', String.raw`\u2028`).replaceAll('\u2029', String.raw`\u2029`);
+  return JSON.stringify(value)
+    .replaceAll('<', String.raw`\u003c`)
+    .replaceAll('\u2028', String.raw`\u2028`)
+    .replaceAll('\u2029', String.raw`\u2029`);
 }

@@ -14,7 +14,9 @@ export function formatSigned(value: number, digits: number): string {
 
 /** A share with its interval: "61.7 % (49.0 to 72.9)". */
 export function formatShareWithInterval(value: ReportShare): string {
-  return value.isEstimable ? `${formatShare(value.share)} (${(100 * value.low).toFixed(1)} to ${(100 * value.high).toFixed(1)})` : 'not estimable';
+  return value.isEstimable
+    ? `${formatShare(value.share)} (${(100 * value.low).toFixed(1)} to ${(100 * value.high).toFixed(1)})`
+    : 'not estimable';
 }
 
 /** A difference with its interval: "+4.6 pp (+1.6 to +7.7)"; nats with three decimals. */

@@ -15,7 +15,13 @@ export function renderHtml(report: Report): string {
   const scriptDigest = Buffer.from(sha256(htmlBrowserScript), 'hex').toString('base64');
   const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${scriptDigest}'; base-uri 'none'; form-action 'none'`;
   const title = `Did tuning help? ${arms.tuned.name} against ${arms.base.name}`;
-  const plots = [plotDifferences(report), plotFlips(report.tasks), ...(format === null ? [] : [plotLengths('Thought length in tokens', format.thoughtTokens), plotLengths('Answer length in tokens', format.answerTokens)])];
+  const plots = [
+    plotDifferences(report),
+    plotFlips(report.tasks),
+    ...(format === null
+      ? []
+      : [plotLengths('Thought length in tokens', format.thoughtTokens), plotLengths('Answer length in tokens', format.answerTokens)]),
+  ];
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -35,7 +41,10 @@ ${notices.length === 0 ? '' : `<ul>${notices.map((notice) => `<li>${escapeHtml(n
 </header>
 <main>
 ${headlineTables(report).map(renderTable).join('\n')}
-<section class="plots">${plots.filter((plot) => plot !== '').map((plot) => `<div>${plot}</div>`).join('')}</section>
+<section class="plots">${plots
+    .filter((plot) => plot !== '')
+    .map((plot) => `<div>${plot}</div>`)
+    .join('')}</section>
 ${report.items.length === 0 ? '' : flipBrowser}
 ${detailTables(report).map(renderTable).join('\n')}
 </main>
@@ -62,7 +71,9 @@ const longCell = 48;
 
 function renderTable({ title, note, header, rows }: ReportTable): string {
   const cell = (text: string): string => `<td${text.length > longCell ? ' class="long"' : ''}>${escapeHtml(text)}</td>`;
-  const head = header.every((text) => text === '') ? '' : `<thead><tr>${header.map((text) => `<th scope="col">${escapeHtml(text)}</th>`).join('')}</tr></thead>`;
+  const head = header.every((text) => text === '')
+    ? ''
+    : `<thead><tr>${header.map((text) => `<th scope="col">${escapeHtml(text)}</th>`).join('')}</tr></thead>`;
   const body = `<tbody>${rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`).join('')}</tbody>`;
   return `<section><h2>${escapeHtml(title)}</h2>${note === '' ? '' : `<p class="note">${escapeHtml(note)}</p>`}${rows.length === 0 ? '<p>None.</p>' : `<div class="scroll"><table${header.length > 2 ? ' class="wide"' : ''}>${head}${body}</table></div>`}</section>`;
 }

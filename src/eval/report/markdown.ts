@@ -11,7 +11,9 @@ export function renderMarkdown(report: Report): string {
     `> ${escapeMarkdown(researchOnly)}`,
     notices.map((notice) => `- ${escapeMarkdown(notice)}`).join('\n'),
     ...[...headlineTables(report), ...detailTables(report)].map(renderTable),
-    ...report.tasks.map(({ task, flips }) => `### ${escapeMarkdown(task)}: flips\n\n- gained: ${listIds(flips.gained)}\n- lost: ${listIds(flips.lost)}`),
+    ...report.tasks.map(
+      ({ task, flips }) => `### ${escapeMarkdown(task)}: flips\n\n- gained: ${listIds(flips.gained)}\n- lost: ${listIds(flips.lost)}`,
+    ),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }
@@ -28,5 +30,9 @@ function listIds(ids: readonly string[]): string {
 
 // Names and ids come from files of others: they must not become markup, links or table cells.
 function escapeMarkdown(text: string): string {
-  return text.replaceAll(/[\\`*_[\]<>|#&]/g, (character) => (character === '<' ? '&lt;' : character === '>' ? '&gt;' : character === '&' ? '&amp;' : `\\${character}`)).replaceAll(/\s+/g, ' ');
+  return text
+    .replaceAll(/[\\`*_[\]<>|#&]/g, (character) =>
+      character === '<' ? '&lt;' : character === '>' ? '&gt;' : character === '&' ? '&amp;' : `\\${character}`,
+    )
+    .replaceAll(/\s+/g, ' ');
 }

@@ -15,14 +15,19 @@ export function plotDifferences({ tasks, accuracyOverall }: Report): string {
   const height = 46 * rows.length + 46;
   const x = (value: number): number => round(width / 2 + Math.max(-1, Math.min(1, value / reach)) * (width / 2 - 24));
   const ticks = [-reach, -reach / 2, 0, reach / 2, reach].map(
-    (tick) => `<line x1="${x(tick)}" x2="${x(tick)}" y1="8" y2="${height - 38}" class="${tick === 0 ? 'zero' : 'grid'}"/><text x="${x(tick)}" y="${height - 22}" text-anchor="middle">${tick > 0 ? '+' : ''}${round(tick)}</text>`,
+    (tick) =>
+      `<line x1="${x(tick)}" x2="${x(tick)}" y1="8" y2="${height - 38}" class="${tick === 0 ? 'zero' : 'grid'}"/><text x="${x(tick)}" y="${height - 22}" text-anchor="middle">${tick > 0 ? '+' : ''}${round(tick)}</text>`,
   );
   const bars = rows.map(({ name, difference }, index) => {
     const y = 36 + 46 * index;
     const tone = difference.low > 0 ? 'gain' : difference.high < 0 ? 'loss' : 'same';
     return `<g class="${tone}"><text x="0" y="${y - 14}" class="label">${escapeHtml(name)}: ${escapeHtml(formatDifference(difference))}</text><line x1="${x(difference.low)}" x2="${x(difference.high)}" y1="${y}" y2="${y}" class="interval"/><circle cx="${x(difference.mean)}" cy="${y}" r="5"/></g>`;
   });
-  return svg(height, 'Difference in accuracy, tuned minus base, with 95 % intervals', [...ticks, ...bars, `<text x="${width / 2}" y="${height - 5}" text-anchor="middle">percentage points, tuned minus base</text>`]);
+  return svg(height, 'Difference in accuracy, tuned minus base, with 95 % intervals', [
+    ...ticks,
+    ...bars,
+    `<text x="${width / 2}" y="${height - 5}" text-anchor="middle">percentage points, tuned minus base</text>`,
+  ]);
 }
 
 /** One bar a benchmark: gained, lost, both right, both wrong. */
@@ -36,11 +41,16 @@ export function plotFlips(tasks: readonly TaskReport[]): string {
       const length = (flips[flip].length / items) * width;
       const start = left;
       left += length;
-      return length === 0 ? '' : `<rect x="${round(start)}" y="${y + 20}" width="${round(length)}" height="24" class="${flip}"><title>${flipNames[flip]}: ${flips[flip].length}</title></rect>`;
+      return length === 0
+        ? ''
+        : `<rect x="${round(start)}" y="${y + 20}" width="${round(length)}" height="24" class="${flip}"><title>${flipNames[flip]}: ${flips[flip].length}</title></rect>`;
     });
     return `<text x="0" y="${y + 14}" class="label">${escapeHtml(task)}: ${flips.gained.length} gained, ${flips.lost.length} lost of ${items}</text>${parts.join('')}`;
   });
-  return svg(50 * drawn.length, 'Items by what became of them', bars) + legend(['bothRight', 'gained', 'lost', 'bothWrong'].map((flip) => [flip, flipNames[flip] ?? flip]));
+  return (
+    svg(50 * drawn.length, 'Items by what became of them', bars) +
+    legend(['bothRight', 'gained', 'lost', 'bothWrong'].map((flip) => [flip, flipNames[flip] ?? flip]))
+  );
 }
 
 const flipNames: Readonly<Record<string, string>> = { gained: 'gained', lost: 'lost', bothRight: 'both right', bothWrong: 'both wrong' };
@@ -55,10 +65,20 @@ export function plotLengths(title: string, { binWidthTokens, arms }: LengthDistr
     const steps = bins.map((count, bin) => `V${round(130 - (count / tallest) * 120)}H${x((bin + 1) * binWidthTokens)}`);
     return `M0 130${steps.join('')}V130Z`;
   };
-  const marks = (['base', 'tuned'] as const).map((arm) => `<path d="${outline(arms[arm].bins)}" class="${arm}"/><line x1="${x(arms[arm].median)}" x2="${x(arms[arm].median)}" y1="6" y2="130" class="median ${arm}"/>`);
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => `<text x="${part * width}" y="148" text-anchor="${part === 0 ? 'start' : part === 1 ? 'end' : 'middle'}">${Math.round(part * span)}</text>`);
+  const marks = (['base', 'tuned'] as const).map(
+    (arm) =>
+      `<path d="${outline(arms[arm].bins)}" class="${arm}"/><line x1="${x(arms[arm].median)}" x2="${x(arms[arm].median)}" y1="6" y2="130" class="median ${arm}"/>`,
+  );
+  const ticks = [0, 0.25, 0.5, 0.75, 1].map(
+    (part) =>
+      `<text x="${part * width}" y="148" text-anchor="${part === 0 ? 'start' : part === 1 ? 'end' : 'middle'}">${Math.round(part * span)}</text>`,
+  );
   return (
-    svg(height, title, [...marks, ...ticks, `<text x="${width / 2}" y="166" text-anchor="middle">${escapeHtml(title)}; lines: medians</text>`]) +
+    svg(height, title, [
+      ...marks,
+      ...ticks,
+      `<text x="${width / 2}" y="166" text-anchor="middle">${escapeHtml(title)}; lines: medians</text>`,
+    ]) +
     legend([
       ['base', `base, median ${arms.base.median.toFixed(0)}`],
       ['tuned', `tuned, median ${arms.tuned.median.toFixed(0)}`],

@@ -33,7 +33,18 @@ function accuracyTables({ tasks, accuracyOverall }: Report): ReportTable[] {
     `${task.smallestDetectablePp.difference.toFixed(1)} pp${task.smallestDetectablePp.basis === 'assumed' ? ' (assumed)' : ''}`,
     formatShare(task.majorityBaseline),
   ]);
-  if (tasks.length > 1 && accuracyOverall !== null) rows.push(['mean of benchmarks', '', '', '', formatDifference(accuracyOverall), formatP(accuracyOverall.isEstimable ? accuracyOverall.p : null), '', '', '']);
+  if (tasks.length > 1 && accuracyOverall !== null)
+    rows.push([
+      'mean of benchmarks',
+      '',
+      '',
+      '',
+      formatDifference(accuracyOverall),
+      formatP(accuracyOverall.isEstimable ? accuracyOverall.p : null),
+      '',
+      '',
+      '',
+    ]);
   return [
     {
       title: 'Accuracy',
@@ -53,7 +64,15 @@ function likelihoodTables({ likelihood }: Report): ReportTable[] {
       header: ['text', 'n', 'base', 'tuned', 'difference', 'p', 'p (Holm)'],
       rows: (['thought', 'answer'] as const).map((part) => {
         const { items, meanNll, difference, pHolm } = likelihood[part];
-        return [part, String(items), meanNll?.base.toFixed(3) ?? '–', meanNll?.tuned.toFixed(3) ?? '–', formatDifference(difference), formatP(difference.isEstimable ? difference.p : null), formatP(pHolm)];
+        return [
+          part,
+          String(items),
+          meanNll?.base.toFixed(3) ?? '–',
+          meanNll?.tuned.toFixed(3) ?? '–',
+          formatDifference(difference),
+          formatP(difference.isEstimable ? difference.p : null),
+          formatP(pHolm),
+        ];
       }),
     },
   ];
@@ -64,14 +83,40 @@ function taskTables(task: TaskReport): ReportTable[] {
   const { mcnemar, difference, differenceClean, truncation, flips } = task;
   const facts: string[][] = [
     ['items, clusters, attempts an item', `${task.items} of ${task.itemsPlanned} planned, ${task.clusters}, ${task.attempts}`],
-    ['gained / lost / both right / both wrong', `${flips.gained.length} / ${flips.lost.length} / ${flips.bothRight.length} / ${flips.bothWrong.length}`],
-    ['McNemar, exact p (mid-p); never decides', mcnemar === null ? 'not with several attempts' : mcnemar.isEstimable ? `${formatP(mcnemar.p)} (${formatP(mcnemar.midP)})` : `not estimable: ${mcnemar.reason}`],
-    ['interval', difference.isEstimable ? `${difference.method}, ${difference.df} degrees of freedom, SE ${difference.standardError.toFixed(2)} pp` : `not estimable: ${difference.reason}`],
+    [
+      'gained / lost / both right / both wrong',
+      `${flips.gained.length} / ${flips.lost.length} / ${flips.bothRight.length} / ${flips.bothWrong.length}`,
+    ],
+    [
+      'McNemar, exact p (mid-p); never decides',
+      mcnemar === null
+        ? 'not with several attempts'
+        : mcnemar.isEstimable
+          ? `${formatP(mcnemar.p)} (${formatP(mcnemar.midP)})`
+          : `not estimable: ${mcnemar.reason}`,
+    ],
+    [
+      'interval',
+      difference.isEstimable
+        ? `${difference.method}, ${difference.df} degrees of freedom, SE ${difference.standardError.toFixed(2)} pp`
+        : `not estimable: ${difference.reason}`,
+    ],
     ...(difference.isEstimable && difference.bootstrap !== null
-      ? [['bootstrap over clusters', `${formatSigned(difference.bootstrap.low, 1)} to ${formatSigned(difference.bootstrap.high, 1)} pp (${difference.bootstrap.draws} draws, seed ${difference.bootstrap.seed})`]]
+      ? [
+          [
+            'bootstrap over clusters',
+            `${formatSigned(difference.bootstrap.low, 1)} to ${formatSigned(difference.bootstrap.high, 1)} pp (${difference.bootstrap.draws} draws, seed ${difference.bootstrap.seed})`,
+          ],
+        ]
       : []),
-    ['part of the difference where an arm ran out of tokens', `${formatSigned(truncation.partPp, 1)} pp${truncation.share === null ? '' : ` (${(100 * truncation.share).toFixed(0)} % of it)`}`],
-    ['difference without contaminated items', differenceClean === null ? 'not checked' : `${formatDifference(differenceClean.difference)}, n = ${differenceClean.items}`],
+    [
+      'part of the difference where an arm ran out of tokens',
+      `${formatSigned(truncation.partPp, 1)} pp${truncation.share === null ? '' : ` (${(100 * truncation.share).toFixed(0)} % of it)`}`,
+    ],
+    [
+      'difference without contaminated items',
+      differenceClean === null ? 'not checked' : `${formatDifference(differenceClean.difference)}, n = ${differenceClean.items}`,
+    ],
   ];
   const tables: ReportTable[] = [
     { title: `${task.task}: comparison`, note: '', header: ['', ''], rows: facts },
@@ -79,7 +124,12 @@ function taskTables(task: TaskReport): ReportTable[] {
       title: `${task.task}: outcomes`,
       note: 'Accuracy when answered compares different questions in each arm.',
       header: ['arm', 'answered', 'no answer', 'truncated', 'loop', 'empty', 'accuracy when answered'],
-      rows: ([['base', base], ['tuned', tuned]] as const).map(([name, arm]) => [
+      rows: (
+        [
+          ['base', base],
+          ['tuned', tuned],
+        ] as const
+      ).map(([name, arm]) => [
         name,
         ...(['answered', 'no_answer', 'truncated', 'loop', 'empty'] as const).map((outcome) => formatShare(arm.outcomes[outcome])),
         formatShareWithInterval(arm.accuracyWhenAnswered),
@@ -97,7 +147,13 @@ function taskTables(task: TaskReport): ReportTable[] {
       title: `${task.task}: by subject`,
       note: 'Descriptive: groups this small carry no verdict.',
       header: ['subject', 'n', 'base', 'tuned', 'difference'],
-      rows: task.subjects.map(({ subject, items, accuracy, differencePp }) => [subject, String(items), formatShare(accuracy.base), formatShare(accuracy.tuned), `${formatSigned(differencePp, 1)} pp`]),
+      rows: task.subjects.map(({ subject, items, accuracy, differencePp }) => [
+        subject,
+        String(items),
+        formatShare(accuracy.base),
+        formatShare(accuracy.tuned),
+        `${formatSigned(differencePp, 1)} pp`,
+      ]),
     });
   }
   return tables;
@@ -109,7 +165,9 @@ function formatTables({ format }: Report): ReportTable[] {
   const row = (name: string, of: (arm: typeof base) => string): string[] => [name, of(base), of(tuned)];
   const lengths = (name: string, part: 'thoughtTokens' | 'answerTokens'): string[] => [
     name,
-    ...(['base', 'tuned'] as const).map((arm) => `${format[part].arms[arm].median.toFixed(0)} / ${format[part].arms[arm].p95.toFixed(0)} / ${format[part].arms[arm].max}`),
+    ...(['base', 'tuned'] as const).map(
+      (arm) => `${format[part].arms[arm].median.toFixed(0)} / ${format[part].arms[arm].p95.toFixed(0)} / ${format[part].arms[arm].max}`,
+    ),
   ];
   return [
     {
@@ -127,8 +185,14 @@ function formatTables({ format }: Report): ReportTable[] {
         lengths('answer, tokens: median / p95 / longest', 'answerTokens'),
         row('repeated word 4-grams, thought', ({ thoughtRepetition }) => formatShare(thoughtRepetition)),
         row('repeated word 4-grams, answer', ({ answerRepetition }) => formatShare(answerRepetition)),
-        row('thought: paragraphs, bullets', ({ thoughtParagraphs, thoughtBullets }) => `${thoughtParagraphs.toFixed(1)}, ${thoughtBullets.toFixed(1)}`),
-        row('answer: paragraphs, bullets', ({ answerParagraphs, answerBullets }) => `${answerParagraphs.toFixed(1)}, ${answerBullets.toFixed(1)}`),
+        row(
+          'thought: paragraphs, bullets',
+          ({ thoughtParagraphs, thoughtBullets }) => `${thoughtParagraphs.toFixed(1)}, ${thoughtBullets.toFixed(1)}`,
+        ),
+        row(
+          'answer: paragraphs, bullets',
+          ({ answerParagraphs, answerBullets }) => `${answerParagraphs.toFixed(1)}, ${answerBullets.toFixed(1)}`,
+        ),
       ],
     },
   ];
@@ -155,16 +219,32 @@ function contaminationTables({ contamination }: Report): ReportTable[] {
 }
 
 function protocolTables({ arms, settings, hardware, codeRevision, evaluationId, createdAt }: Report): ReportTable[] {
-  const entries = (record: Readonly<Record<string, unknown>>): string[][] => Object.entries(record).map(([key, value]) => [key, typeof value === 'string' ? value : (JSON.stringify(value) ?? '–')]);
-  const armRow = (key: 'name' | 'ref' | 'weightsSha256' | 'templateSha256' | 'adapterSha256', label: string): string[] => [label, arms.base[key] ?? '–', arms.tuned[key] ?? '–'];
+  const entries = (record: Readonly<Record<string, unknown>>): string[][] =>
+    Object.entries(record).map(([key, value]) => [key, typeof value === 'string' ? value : (JSON.stringify(value) ?? '–')]);
+  const armRow = (key: 'name' | 'ref' | 'weightsSha256' | 'templateSha256' | 'adapterSha256', label: string): string[] => [
+    label,
+    arms.base[key] ?? '–',
+    arms.tuned[key] ?? '–',
+  ];
   return [
     {
       title: 'Arms',
       note: '',
       header: ['', 'base', 'tuned'],
-      rows: [armRow('name', 'name'), armRow('ref', 'reference'), armRow('weightsSha256', 'weights sha256'), armRow('templateSha256', 'template sha256'), armRow('adapterSha256', 'adapter sha256')],
+      rows: [
+        armRow('name', 'name'),
+        armRow('ref', 'reference'),
+        armRow('weightsSha256', 'weights sha256'),
+        armRow('templateSha256', 'template sha256'),
+        armRow('adapterSha256', 'adapter sha256'),
+      ],
     },
     { title: 'Settings', note: 'Named before the run.', header: ['', ''], rows: entries(settings) },
-    { title: 'Where it ran', note: '', header: ['', ''], rows: [['evaluation', evaluationId], ['created', createdAt], ['code revision', codeRevision ?? 'unknown'], ...entries(hardware)] },
+    {
+      title: 'Where it ran',
+      note: '',
+      header: ['', ''],
+      rows: [['evaluation', evaluationId], ['created', createdAt], ['code revision', codeRevision ?? 'unknown'], ...entries(hardware)],
+    },
   ];
 }

@@ -37,7 +37,10 @@ function differenceIn<U extends string>(unit: U) {
       items: count,
       clusters: count,
       method: z.enum(['paired-t', 'clustered-t', 'macro-mean']),
-      bootstrap: z.strictObject({ low: z.number(), high: z.number(), draws: count, seed: count }).nullable().describe('percentile interval over clusters, a check on the t interval'),
+      bootstrap: z
+        .strictObject({ low: z.number(), high: z.number(), draws: count, seed: count })
+        .nullable()
+        .describe('percentile interval over clusters, a check on the t interval'),
     }),
     notEstimable,
   ]);
@@ -64,7 +67,10 @@ export const ArmAccuracy = z.strictObject({
 export type ArmAccuracy = z.infer<typeof ArmAccuracy>;
 
 /** Difference that a test of this size and spread shows at 80 % power. */
-export const SmallestDetectable = z.strictObject({ difference: z.number(), basis: z.enum(['observed', 'assumed']).describe('assumed: 30 % discordance, as no spread was observed') });
+export const SmallestDetectable = z.strictObject({
+  difference: z.number(),
+  basis: z.enum(['observed', 'assumed']).describe('assumed: 30 % discordance, as no spread was observed'),
+});
 export type SmallestDetectable = z.infer<typeof SmallestDetectable>;
 
 /** Accuracy on one multiple-choice benchmark. */
@@ -77,9 +83,15 @@ export const TaskReport = z.strictObject({
   majorityBaseline: share.describe('accuracy of always naming the most frequent right letter'),
   arms: perArm(ArmAccuracy),
   difference: DifferencePp,
-  differenceClean: z.strictObject({ items: count, difference: DifferencePp }).nullable().describe('without hard-contaminated items; null: contamination was not checked'),
+  differenceClean: z
+    .strictObject({ items: count, difference: DifferencePp })
+    .nullable()
+    .describe('without hard-contaminated items; null: contamination was not checked'),
   mcnemar: z
-    .discriminatedUnion('isEstimable', [z.strictObject({ isEstimable: z.literal(true), lost: count, gained: count, p: share, midP: share }), notEstimable])
+    .discriminatedUnion('isEstimable', [
+      z.strictObject({ isEstimable: z.literal(true), lost: count, gained: count, p: share, midP: share }),
+      notEstimable,
+    ])
     .nullable()
     .describe('null with several attempts an item'),
   pHolm: share.nullable().describe('adjusted over the secondary metrics; null: primary, or not estimable'),
@@ -88,8 +100,17 @@ export const TaskReport = z.strictObject({
     partPp: z.number().describe('part of the difference that stems from attempts where an arm ran out of tokens unanswered'),
     share: z.number().nullable().describe('partPp over the difference; may lie outside 0 to 1 where the parts oppose; null: no difference'),
   }),
-  flips: z.strictObject({ gained: z.array(z.string()), lost: z.array(z.string()), bothRight: z.array(z.string()), bothWrong: z.array(z.string()) }).describe('item ids'),
-  subjects: z.array(z.strictObject({ subject: z.string(), items: count, accuracy: perArm(share), differencePp: z.number() })).describe('descriptive: no intervals, no verdict'),
+  flips: z
+    .strictObject({
+      gained: z.array(z.string()),
+      lost: z.array(z.string()),
+      bothRight: z.array(z.string()),
+      bothWrong: z.array(z.string()),
+    })
+    .describe('item ids'),
+  subjects: z
+    .array(z.strictObject({ subject: z.string(), items: count, accuracy: perArm(share), differencePp: z.number() }))
+    .describe('descriptive: no intervals, no verdict'),
   nonAnswering: z
     .array(z.strictObject({ text: z.string(), ours: share, lenient: share }))
     .describe('what texts that answer nothing would score, under our rule and under a lenient one'),
@@ -193,7 +214,11 @@ export const Report = z.strictObject({
   likelihood: z.strictObject({ thought: LikelihoodMetric, answer: LikelihoodMetric }).nullable(),
   format: z.strictObject({ arms: perArm(ArmFormat), thoughtTokens: LengthDistribution, answerTokens: LengthDistribution }).nullable(),
   contamination: z
-    .strictObject({ trainingRows: count, counts: z.strictObject({ none: count, soft: count, hard: count }), listed: z.array(ItemContamination).describe('soft and hard items') })
+    .strictObject({
+      trainingRows: count,
+      counts: z.strictObject({ none: count, soft: count, hard: count }),
+      listed: z.array(ItemContamination).describe('soft and hard items'),
+    })
     .nullable()
     .describe('null: not checked'),
   items: z.array(ReportItem),

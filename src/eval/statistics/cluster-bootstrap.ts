@@ -22,7 +22,10 @@ export interface BootstrapOptions {
  * Cluster bootstrap: whole clusters are drawn with replacement and the mean is over the items drawn. Needs no normality; a
  * check on the t interval. Equal seeds give equal intervals. Not estimable with fewer than two clusters.
  */
-export function bootstrapPairedDifference(observations: readonly PairedObservation[], { seed, draws = 10_000, confidence = 0.95 }: BootstrapOptions): BootstrapInterval | NotEstimable {
+export function bootstrapPairedDifference(
+  observations: readonly PairedObservation[],
+  { seed, draws = 10_000, confidence = 0.95 }: BootstrapOptions,
+): BootstrapInterval | NotEstimable {
   const clusters = new Map<string, { sum: number; count: number }>();
   for (const { cluster, difference } of observations) {
     const entry = clusters.get(cluster) ?? { sum: 0, count: 0 };
@@ -30,7 +33,10 @@ export function bootstrapPairedDifference(observations: readonly PairedObservati
   }
   if (clusters.size < 2) return notEstimable('fewer than two clusters cannot be resampled');
   // Sorted, so that the order of the items does not move the interval of a given seed.
-  const pool = clusters.values().toArray().toSorted((a, b) => a.sum - b.sum || a.count - b.count);
+  const pool = clusters
+    .values()
+    .toArray()
+    .toSorted((a, b) => a.sum - b.sum || a.count - b.count);
   const random = createRandom(seed);
   const means = new Float64Array(draws);
   for (let draw = 0; draw < draws; draw += 1) {
@@ -45,7 +51,13 @@ export function bootstrapPairedDifference(observations: readonly PairedObservati
     means[draw] = sum / count;
   }
   means.sort();
-  return { isEstimable: true, low: quantileOfSorted(means, (1 - confidence) / 2), high: quantileOfSorted(means, (1 + confidence) / 2), draws, seed };
+  return {
+    isEstimable: true,
+    low: quantileOfSorted(means, (1 - confidence) / 2),
+    high: quantileOfSorted(means, (1 + confidence) / 2),
+    draws,
+    seed,
+  };
 }
 
 /** Linear interpolation between order statistics (numpy's default, Hyndman and Fan's type 7). The values must be sorted and at least one. */

@@ -34,7 +34,10 @@ const relativeNoise = 1e-12;
  * the ordinary √(Σ(d − mean)²/(n − 1)/n) with n − 1. Not estimable with fewer than two clusters, and where no spread
  * is left (all clusters deviate by nothing): a standard error of 0 would claim certainty from, say, two items.
  */
-export function estimatePairedDifference(observations: readonly PairedObservation[], confidence = 0.95): EstimatedDifference | NotEstimable {
+export function estimatePairedDifference(
+  observations: readonly PairedObservation[],
+  confidence = 0.95,
+): EstimatedDifference | NotEstimable {
   const itemCount = observations.length;
   if (itemCount === 0) return notEstimable('there are no paired items');
   const mean = observations.reduce((sum, { difference }) => sum + difference, 0) / itemCount;
@@ -49,7 +52,8 @@ export function estimatePairedDifference(observations: readonly PairedObservatio
   if (clusterCount === 1) return notEstimable(`all ${itemCount} items belong to one cluster`);
   const sumOfSquares = residuals.values().reduce((sum, residual) => sum + residual ** 2, 0);
   const standardError = Math.sqrt((clusterCount / (clusterCount - 1)) * sumOfSquares) / itemCount;
-  if (standardError <= relativeNoise * scale) return notEstimable(`the difference is the same everywhere (${Number(mean.toPrecision(6))}), so its spread is unknown`);
+  if (standardError <= relativeNoise * scale)
+    return notEstimable(`the difference is the same everywhere (${Number(mean.toPrecision(6))}), so its spread is unknown`);
   const df = clusterCount - 1;
   const halfWidth = studentTQuantile(0.5 + confidence / 2, df) * standardError;
   return {

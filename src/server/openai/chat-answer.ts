@@ -24,7 +24,11 @@ export function encodeCompletion(head: AnswerHead, events: readonly EngineEvent[
     choices: [
       {
         index: 0,
-        message: { role: 'assistant', content: isRaw ? rawText(head, finish?.rawText ?? '') : answer, ...(!isRaw && thought !== '' && { reasoning_content: thought }) },
+        message: {
+          role: 'assistant',
+          content: isRaw ? rawText(head, finish?.rawText ?? '') : answer,
+          ...(!isRaw && thought !== '' && { reasoning_content: thought }),
+        },
         logprobs: null,
         finish_reason: finish?.reason ?? null,
       },
@@ -35,7 +39,11 @@ export function encodeCompletion(head: AnswerHead, events: readonly EngineEvent[
 }
 
 /** Streams an answer as `chat.completion.chunk` objects: role, deltas, the end, and usage where asked. */
-export async function* encodeChunks(head: AnswerHead, events: AsyncIterable<EngineEvent>, includeUsage: boolean): AsyncGenerator<Record<string, unknown>, void> {
+export async function* encodeChunks(
+  head: AnswerHead,
+  events: AsyncIterable<EngineEvent>,
+  includeUsage: boolean,
+): AsyncGenerator<Record<string, unknown>, void> {
   const chunk = (delta: Record<string, unknown>, finishReason: string | null = null): Record<string, unknown> => ({
     ...envelope(head, 'chat.completion.chunk'),
     choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
@@ -87,6 +95,20 @@ function encodeUsage(usage: Usage): Record<string, unknown> {
   };
 }
 
-function encodeDetails(head: AnswerHead, closed: ThoughtClosed, finish: Extract<EngineEvent, { type: 'finish' }> | undefined): Record<string, unknown> {
-  return { seed: head.request.seed, thought_closed: closed, ...(finish && { timings: { queue_s: finish.timings.queueSeconds, prompt_s: finish.timings.promptSeconds, generation_s: finish.timings.generationSeconds } }) };
+function encodeDetails(
+  head: AnswerHead,
+  closed: ThoughtClosed,
+  finish: Extract<EngineEvent, { type: 'finish' }> | undefined,
+): Record<string, unknown> {
+  return {
+    seed: head.request.seed,
+    thought_closed: closed,
+    ...(finish && {
+      timings: {
+        queue_s: finish.timings.queueSeconds,
+        prompt_s: finish.timings.promptSeconds,
+        generation_s: finish.timings.generationSeconds,
+      },
+    }),
+  };
 }

@@ -6,19 +6,34 @@ import type { ServedModel } from '../served-model.ts';
 import { type ChatRequest, textOfContent } from './chat-request.ts';
 
 /** Thinking budgets, in tokens, for OpenAI's words; null is no limit. */
-const budgetOfEffort: Record<NonNullable<ChatRequest['reasoning_effort']>, number | null> = { none: 0, minimal: 128, low: 512, medium: 2048, high: 8192, xhigh: null };
+const budgetOfEffort: Record<NonNullable<ChatRequest['reasoning_effort']>, number | null> = {
+  none: 0,
+  minimal: 128,
+  low: 512,
+  medium: 2048,
+  high: 8192,
+  xhigh: null,
+};
 
 /** A chat request as the engine wants it: rendered, with every default filled in. */
 export function readChatRequest(body: ChatRequest, model: ServedModel): GenerateRequest {
   refuseUnsupported(body);
   const isThinkingWanted = body.enable_thinking ?? (body.reasoning_effort === 'none' ? false : undefined);
   const messages = prepareHistory(
-    body.messages.map((message) => ({ role: message.role, content: textOfContent(message.content), reasoning_content: message.reasoning_content, reasoning: message.reasoning })),
+    body.messages.map((message) => ({
+      role: message.role,
+      content: textOfContent(message.content),
+      reasoning_content: message.reasoning_content,
+      reasoning: message.reasoning,
+    })),
     { shouldPreserveReasoning: body.preserve_reasoning ?? false },
   );
   const prompt = model.template.render(messages, { isThinkingEnabled: isThinkingWanted ?? undefined });
   if (isThinkingWanted === false && prompt.isThinkingEnabled) {
-    throw new OSLER_ERR_REQUEST_UNSUPPORTED(body.reasoning_effort === 'none' ? 'reasoning_effort' : 'enable_thinking', `the chat template of "${model.name}" cannot switch the thought off; use thinking_budget_tokens: 0 instead`);
+    throw new OSLER_ERR_REQUEST_UNSUPPORTED(
+      body.reasoning_effort === 'none' ? 'reasoning_effort' : 'enable_thinking',
+      `the chat template of "${model.name}" cannot switch the thought off; use thinking_budget_tokens: 0 instead`,
+    );
   }
   const effortBudget = body.reasoning_effort === null || body.reasoning_effort === undefined ? null : budgetOfEffort[body.reasoning_effort];
   return {
@@ -52,7 +67,10 @@ function refuseUnsupported(body: ChatRequest): void {
   refuse('logit_bias', isFilled(body.logit_bias));
   refuse('response_format', isFilled(body.response_format) && !isTextFormat(body.response_format));
   refuse('tools', isFilled(body.tools));
-  refuse('tool_choice', body.tool_choice !== undefined && body.tool_choice !== null && body.tool_choice !== 'none' && body.tool_choice !== 'auto');
+  refuse(
+    'tool_choice',
+    body.tool_choice !== undefined && body.tool_choice !== null && body.tool_choice !== 'none' && body.tool_choice !== 'auto',
+  );
   refuse('functions', isFilled(body.functions), 'it is the former name of tools, which this server does not offer');
 }
 

@@ -36,7 +36,8 @@ export function chatRoutes(deps: AppDeps): FastifyPluginAsyncZod {
       }
       async function* data() {
         try {
-          for await (const chunk of encodeChunks(head, all(), body.stream_options?.include_usage === true)) yield { data: JSON.stringify(chunk) };
+          for await (const chunk of encodeChunks(head, all(), body.stream_options?.include_usage === true))
+            yield { data: JSON.stringify(chunk) };
           yield { data: '[DONE]' };
         } catch (error) {
           if (left.signal.aborted) return;

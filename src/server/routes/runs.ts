@@ -26,12 +26,21 @@ export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {
     app.post('/api/runs', { schema: { body: StartRun } }, async (request, reply) => {
       const { preset, data, base, set, dryRun } = request.body;
       // A recipe file would be read from the server's disk: presets only.
-      const recipe = await resolveRecipe({ preset: preset.replaceAll(/[/\\]|\.json$/g, '?'), set: { ...(data !== undefined && { 'data.ref': data }), ...(base !== undefined && { 'base.ref': base }), ...set } });
+      const recipe = await resolveRecipe({
+        preset: preset.replaceAll(/[/\\]|\.json$/g, '?'),
+        set: { ...(data !== undefined && { 'data.ref': data }), ...(base !== undefined && { 'base.ref': base }), ...set },
+      });
       await trainings.check(recipe);
       const key = request.headers['idempotency-key'];
       const { run, isNew } = trainings.create(recipe, typeof key === 'string' && key !== '' ? key : null);
-      if (isNew) trainings.execute(run.id, { isDryRun: dryRun }).catch((error: unknown) => request.log.warn({ run: run.id, reason: messageOf(error) }, 'run ended early'));
-      return await reply.status(isNew ? 202 : 200).header('location', `/api/runs/${run.id}`).send(run);
+      if (isNew)
+        trainings
+          .execute(run.id, { isDryRun: dryRun })
+          .catch((error: unknown) => request.log.warn({ run: run.id, reason: messageOf(error) }, 'run ended early'));
+      return await reply
+        .status(isNew ? 202 : 200)
+        .header('location', `/api/runs/${run.id}`)
+        .send(run);
     });
 
     app.get('/api/runs/:id', { schema: { params: RunParams } }, async (request) => trainings.get(request.params.id));
@@ -47,7 +56,10 @@ export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {
         for await (const event of trainings.events(id, left.signal)) yield { event: 'trainer', data: JSON.stringify(event) };
         if (!left.signal.aborted) yield { event: 'state', data: JSON.stringify(await trainings.settled(id, left.signal)) };
       }
-      return await reply.header('content-type', 'text/event-stream; charset=utf-8').header('cache-control', 'no-cache').send(Readable.from(encodeSse(data())));
+      return await reply
+        .header('content-type', 'text/event-stream; charset=utf-8')
+        .header('cache-control', 'no-cache')
+        .send(Readable.from(encodeSse(data())));
     });
   };
 }

@@ -13,7 +13,13 @@ export function systemRoutes(deps: AppDeps): FastifyPluginAsyncZod {
         object: 'model',
         created: model.createdSeconds,
         owned_by: 'osler',
-        osler: { ref: model.ref, fingerprint: fingerprintOf(model), weights_sha256: model.weightsDigest, template_sha256: model.template.digest, state: model.engine.state.name },
+        osler: {
+          ref: model.ref,
+          fingerprint: fingerprintOf(model),
+          weights_sha256: model.weightsDigest,
+          template_sha256: model.template.digest,
+          state: model.engine.state.name,
+        },
       })),
     }));
     app.get('/livez', async () => ({ status: 'ok' }));

@@ -18,7 +18,11 @@ describe.skipIf(!hasShared(file))(`every case of ../shared/${file} (skipped wher
   it.each(readSharedRows<HistoryCase>(file).map((item) => [item.name, item] as const))('%s', (_name, item) => {
     const isPreserved = item.options?.preserve_reasoning ?? false;
     const messages = prepareHistory(item.messages, { shouldPreserveReasoning: isPreserved });
-    const handed = messages.filter((message) => message.role === 'assistant').map((message) => (message.reasoning_content === undefined ? message.content : `<think>\n${message.reasoning_content}\n</think>\n\n${message.content}`));
+    const handed = messages
+      .filter((message) => message.role === 'assistant')
+      .map((message) =>
+        message.reasoning_content === undefined ? message.content : `<think>\n${message.reasoning_content}\n</think>\n\n${message.content}`,
+      );
     expect(handed).toEqual(item.rendered_assistant);
     const prompt = template.render(messages).text;
     const turns = [...prompt.matchAll(/### Response:\n(.*?)<\/s>/gs)].map((match) => match[1]);

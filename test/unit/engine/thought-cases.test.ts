@@ -38,7 +38,8 @@ function recut(chunks: string[], cut: (text: string) => string[]): string[] {
 const cuts: Record<string, (chunks: string[]) => string[]> = {
   'as given': (chunks) => chunks,
   'in one chunk': (chunks) => recut(chunks, (text) => [text]),
-  'in pairs': (chunks) => recut(chunks, (text) => Array.from({ length: Math.ceil([...text].length / 2) }, (_, i) => [...text].slice(2 * i, 2 * i + 2).join(''))),
+  'in pairs': (chunks) =>
+    recut(chunks, (text) => Array.from({ length: Math.ceil([...text].length / 2) }, (_, i) => [...text].slice(2 * i, 2 * i + 2).join(''))),
   'one code point at a time': (chunks) => recut(chunks, (text) => [...text]),
 };
 

@@ -9,7 +9,14 @@ const at = '2026-01-02T03:04:05.000Z';
 
 /** A multiple-choice item with options A to D; every item has its own stem. */
 export function fixtureItem(id: string, overrides: Record<string, unknown> = {}): Question {
-  return Question.parse({ id, question: `What is the treatment of condition ${id}?`, options: { A: 'Rest in bed', B: 'Watchful waiting', C: 'Surgery at once', D: 'Antibiotic course' }, answer: 'B', subject: 'Medicine', ...overrides });
+  return Question.parse({
+    id,
+    question: `What is the treatment of condition ${id}?`,
+    options: { A: 'Rest in bed', B: 'Watchful waiting', C: 'Surgery at once', D: 'Antibiotic course' },
+    answer: 'B',
+    subject: 'Medicine',
+    ...overrides,
+  });
 }
 
 /** A sample that answers with `letter`; null answers nothing. */
@@ -38,8 +45,29 @@ export function fixtureSample(arm: Arm, item: Question, letter: string | null, o
 }
 
 /** Likelihood of an item's reference texts: sums in nats over 10 thought and 5 answer tokens. */
-export function fixtureLikelihood(arm: Arm, item: Question, thoughtNll: number, answerNll: number, overrides: Partial<LikelihoodSample> = {}): LikelihoodSample {
-  return { kind: 'likelihood', schemaVersion: 1, evaluationId: 'evaluation-1', arm, task: 'mini', itemId: item.id, itemDigest: digestOfItem(item), seconds: 0.1, at, thoughtNll, thoughtTokens: 10, answerNll, answerTokens: 5, ...overrides };
+export function fixtureLikelihood(
+  arm: Arm,
+  item: Question,
+  thoughtNll: number,
+  answerNll: number,
+  overrides: Partial<LikelihoodSample> = {},
+): LikelihoodSample {
+  return {
+    kind: 'likelihood',
+    schemaVersion: 1,
+    evaluationId: 'evaluation-1',
+    arm,
+    task: 'mini',
+    itemId: item.id,
+    itemDigest: digestOfItem(item),
+    seconds: 0.1,
+    at,
+    thoughtNll,
+    thoughtTokens: 10,
+    answerNll,
+    answerTokens: 5,
+    ...overrides,
+  };
 }
 
 /** Settings of a small evaluation with accuracy to decide. */
@@ -80,6 +108,9 @@ export function fixtureInput(overrides: Partial<SummariseInput> = {}): Summarise
 export function fixtureTask(letters: readonly string[], task = 'mini'): Pick<SummariseInput, 'tasks' | 'records'> {
   const items = letters.map((_pair, index) => fixtureItem(`${task}-${index}`));
   const letterOf = (pair: string | undefined, place: number): string | null => (pair?.[place] === '-' ? null : (pair?.[place] ?? null));
-  const records = items.flatMap((item, index) => [fixtureSample('base', item, letterOf(letters[index], 0), { task }), fixtureSample('tuned', item, letterOf(letters[index], 1), { task })]);
+  const records = items.flatMap((item, index) => [
+    fixtureSample('base', item, letterOf(letters[index], 0), { task }),
+    fixtureSample('tuned', item, letterOf(letters[index], 1), { task }),
+  ]);
   return { tasks: [{ task, items, measures: ['generation'] }], records };
 }

@@ -12,7 +12,10 @@ const Case = z.strictObject({
   letter: z.string().nullable(),
   rung: z.enum(['stated', 'letter-line', 'option-text', 'no_answer']),
 });
-const cases = readFileSync(join(import.meta.dirname, 'extract-answer.cases.jsonl'), 'utf8').trim().split('\n').map((line) => Case.parse(JSON.parse(line)));
+const cases = readFileSync(join(import.meta.dirname, 'extract-answer.cases.jsonl'), 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => Case.parse(JSON.parse(line)));
 
 const options = { A: 'Amlodipine', B: 'Lisinopril', C: 'Metoprolol', D: 'Hydrochlorothiazide' };
 
@@ -22,19 +25,58 @@ describe('extractAnswer', () => {
   });
 
   it('finds nothing in a text without a letter or an option', () => {
-    const word = fc.constantFrom('the', 'answer:', 'answer', 'is', '\\boxed{', '}', '<answer>', '</answer>', '**', '\n', '(', ')', '.', 'x', 'not', 'lisino', 'pril', '20%', 'ß', '答案', 'Answer:');
-    fc.assert(fc.property(fc.oneof(fc.array(word, { maxLength: 40 }).map((words) => words.join(' ')), fc.string().map((text) => text.replaceAll(/[A-D]/g, ''))), (text) => {
-      expect(extractAnswer(text, options)).toEqual({ letter: null, rung: 'no_answer' });
-    }));
+    const word = fc.constantFrom(
+      'the',
+      'answer:',
+      'answer',
+      'is',
+      '\\boxed{',
+      '}',
+      '<answer>',
+      '</answer>',
+      '**',
+      '\n',
+      '(',
+      ')',
+      '.',
+      'x',
+      'not',
+      'lisino',
+      'pril',
+      '20%',
+      'ß',
+      '答案',
+      'Answer:',
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.array(word, { maxLength: 40 }).map((words) => words.join(' ')),
+          fc.string().map((text) => text.replaceAll(/[A-D]/g, '')),
+        ),
+        (text) => {
+          expect(extractAnswer(text, options)).toEqual({ letter: null, rung: 'no_answer' });
+        },
+      ),
+    );
   });
 
   it('only ever names an option that was offered', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(fc.constantFrom('Answer: ', 'A', 'B', 'E', 'J', '\n', '**', '(', ')', 'Lisinopril', ' or ', '\\boxed{', '}'), fc.string({ maxLength: 5 })), { maxLength: 30 }), (parts) => {
-        const { letter, rung } = extractAnswer(parts.join(''), options);
-        expect(letter === null).toBe(rung === 'no_answer');
-        if (letter !== null) expect(Object.keys(options)).toContain(letter);
-      }),
+      fc.property(
+        fc.array(
+          fc.oneof(
+            fc.constantFrom('Answer: ', 'A', 'B', 'E', 'J', '\n', '**', '(', ')', 'Lisinopril', ' or ', '\\boxed{', '}'),
+            fc.string({ maxLength: 5 }),
+          ),
+          { maxLength: 30 },
+        ),
+        (parts) => {
+          const { letter, rung } = extractAnswer(parts.join(''), options);
+          expect(letter === null).toBe(rung === 'no_answer');
+          if (letter !== null) expect(Object.keys(options)).toContain(letter);
+        },
+      ),
     );
   });
 

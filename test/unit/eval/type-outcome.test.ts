@@ -3,7 +3,8 @@ import { extractAnswer } from '../../../src/eval/extract-answer.ts';
 import { isLooping, typeOutcome } from '../../../src/eval/type-outcome.ts';
 
 const options = { A: 'Rest in bed', B: 'Watchful waiting' };
-const outcomeOf = (thought: string, answer: string, finishReason: string) => typeOutcome({ thought, answer, finishReason }, extractAnswer(answer, options));
+const outcomeOf = (thought: string, answer: string, finishReason: string) =>
+  typeOutcome({ thought, answer, finishReason }, extractAnswer(answer, options));
 const prose = Array.from({ length: 300 }, (_value, index) => `word${index * 7}`).join(' ');
 
 describe('typeOutcome', () => {

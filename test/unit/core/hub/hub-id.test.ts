@@ -4,7 +4,13 @@ import { isCommitId, isRevision, parseHubId } from '../../../../src/core/hub/hub
 
 describe('parseHubId', () => {
   it('reads a repository', () => {
-    expect(parseHubId('Qwen/Qwen2.5-0.5B')).toEqual({ owner: 'Qwen', name: 'Qwen2.5-0.5B', repo: 'Qwen/Qwen2.5-0.5B', revision: null, path: null });
+    expect(parseHubId('Qwen/Qwen2.5-0.5B')).toEqual({
+      owner: 'Qwen',
+      name: 'Qwen2.5-0.5B',
+      repo: 'Qwen/Qwen2.5-0.5B',
+      revision: null,
+      path: null,
+    });
   });
 
   it.each([
@@ -19,10 +25,44 @@ describe('parseHubId', () => {
   });
 
   it.each([
-    '', 'a', 'a/', '/b', 'a/b/c', './b', '../b', 'a/..', 'a/.b', 'a/b.', 'a/-b', 'a/b-', 'a/b--c', 'a/b..c', 'a/b.git', 'a b/c', 'é/b', 'a/b\n',
-    `a/${'x'.repeat(97)}`, 'https://huggingface.co/a/b', 'C:/models/b',
-    'a/b@', 'a/b@../main', 'a/b@x..y', 'a/b@/main', 'a/b@main/', 'a/b@-x', 'a/b@x y', 'a/b@x@y',
-    'a/b:', 'a/b:/etc/passwd', 'a/b:../x', 'a/b:x/../../y', 'a/b:x//y', 'a/b:x\\..\\y', 'a/b:./x', 'a/b:x\0', 'a/b:C:/x',
+    '',
+    'a',
+    'a/',
+    '/b',
+    'a/b/c',
+    './b',
+    '../b',
+    'a/..',
+    'a/.b',
+    'a/b.',
+    'a/-b',
+    'a/b-',
+    'a/b--c',
+    'a/b..c',
+    'a/b.git',
+    'a b/c',
+    'é/b',
+    'a/b\n',
+    `a/${'x'.repeat(97)}`,
+    'https://huggingface.co/a/b',
+    'C:/models/b',
+    'a/b@',
+    'a/b@../main',
+    'a/b@x..y',
+    'a/b@/main',
+    'a/b@main/',
+    'a/b@-x',
+    'a/b@x y',
+    'a/b@x@y',
+    'a/b:',
+    'a/b:/etc/passwd',
+    'a/b:../x',
+    'a/b:x/../../y',
+    'a/b:x//y',
+    'a/b:x\\..\\y',
+    'a/b:./x',
+    'a/b:x\0',
+    'a/b:C:/x',
   ])('takes %j for no Hub id', (text) => {
     expect(parseHubId(text)).toBeUndefined();
   });

@@ -12,7 +12,11 @@ describe('the test Hub, read by @huggingface/hub', () => {
 
   beforeEach(async () => {
     hub = await startHubServer();
-    commit = hub.addCommit('model', 'owner/tiny', { 'config.json': { content: small }, 'weights/model one.gguf': { content: large, isLarge: true }, 'weights/b/c.txt': { content: small } });
+    commit = hub.addCommit('model', 'owner/tiny', {
+      'config.json': { content: small },
+      'weights/model one.gguf': { content: large, isLarge: true },
+      'weights/b/c.txt': { content: small },
+    });
   });
   afterEach(() => hub.close());
 
@@ -20,13 +24,22 @@ describe('the test Hub, read by @huggingface/hub', () => {
     const info = await modelInfo({ name: 'owner/tiny', revision: 'main', hubUrl: hub.endpoint, additionalFields: ['sha'] });
     expect(info).toMatchObject({ name: 'owner/tiny', sha: commit });
     const other = hub.addCommit('dataset', 'owner/rows', { 'a.jsonl': { content: small } }, 'refs/pr/1');
-    expect(await datasetInfo({ name: 'owner/rows', revision: 'refs/pr/1', hubUrl: hub.endpoint, additionalFields: ['sha'] })).toMatchObject({ sha: other });
+    expect(await datasetInfo({ name: 'owner/rows', revision: 'refs/pr/1', hubUrl: hub.endpoint, additionalFields: ['sha'] })).toMatchObject(
+      { sha: other },
+    );
   });
 
   it('lists every page of files and folders', async () => {
     const entries: ListFileEntry[] = [];
-    for await (const entry of listFiles({ repo: 'owner/tiny', revision: commit, recursive: true, hubUrl: hub.endpoint })) entries.push(entry);
-    expect(entries.map(({ type, path }) => `${type} ${path}`)).toEqual(['directory weights', 'directory weights/b', 'file config.json', 'file weights/model one.gguf', 'file weights/b/c.txt']);
+    for await (const entry of listFiles({ repo: 'owner/tiny', revision: commit, recursive: true, hubUrl: hub.endpoint }))
+      entries.push(entry);
+    expect(entries.map(({ type, path }) => `${type} ${path}`)).toEqual([
+      'directory weights',
+      'directory weights/b',
+      'file config.json',
+      'file weights/model one.gguf',
+      'file weights/b/c.txt',
+    ]);
     expect(entries[3]?.lfs).toMatchObject({ size: large.length });
     expect(hub.requests).toHaveLength(3);
   });

@@ -8,12 +8,18 @@ describe('isSafeRepositoryPath', () => {
     expect(isSafeRepositoryPath(candidate)).toBe(true);
   });
 
-  it.each(['', '/', '/a', 'a/', 'a//b', '.', '..', 'a/..', '../a', './a', 'a\\b', 'C:x', 'a\0b', 'a\nb', 'x'.repeat(1025)])('refuses %j', (candidate) => {
-    expect(isSafeRepositoryPath(candidate)).toBe(false);
-  });
+  it.each(['', '/', '/a', 'a/', 'a//b', '.', '..', 'a/..', '../a', './a', 'a\\b', 'C:x', 'a\0b', 'a\nb', 'x'.repeat(1025)])(
+    'refuses %j',
+    (candidate) => {
+      expect(isSafeRepositoryPath(candidate)).toBe(false);
+    },
+  );
 
   it('takes nothing that leaves the folder, on POSIX or Windows', () => {
-    const text = fc.oneof(fc.string(), fc.array(fc.constantFrom('..', '.', '/', '\\', 'a', 'C:', '\0'), { maxLength: 10 }).map((tokens) => tokens.join('')));
+    const text = fc.oneof(
+      fc.string(),
+      fc.array(fc.constantFrom('..', '.', '/', '\\', 'a', 'C:', '\0'), { maxLength: 10 }).map((tokens) => tokens.join('')),
+    );
     fc.assert(
       fc.property(text, (candidate) => {
         if (!isSafeRepositoryPath(candidate)) return;

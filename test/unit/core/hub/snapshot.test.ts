@@ -14,7 +14,11 @@ const repo = 'owner/tiny';
 const large = randomBytes(3_000_000);
 const config = Buffer.from('{"hidden_size": 64}\n');
 const largePath = 'weights/model one.gguf';
-const files = { 'config.json': { content: config }, [largePath]: { content: large, isLarge: true }, 'empty.txt': { content: Buffer.alloc(0) } };
+const files = {
+  'config.json': { content: config },
+  [largePath]: { content: large, isLarge: true },
+  'empty.txt': { content: Buffer.alloc(0) },
+};
 
 const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
 
@@ -37,18 +41,34 @@ describe('downloadSnapshot', () => {
   });
 
   const fetchAll = (changes: Partial<SnapshotRequest> = {}): ReturnType<typeof downloadSnapshot> =>
-    downloadSnapshot({ endpoint: hub.endpoint, token: null, repo, type: 'model', revision: 'main', cacheDir, select: () => true, timing: { firstPauseMs: 5, idleTimeoutMs: 500 }, ...changes });
+    downloadSnapshot({
+      endpoint: hub.endpoint,
+      token: null,
+      repo,
+      type: 'model',
+      revision: 'main',
+      cacheDir,
+      select: () => true,
+      timing: { firstPauseMs: 5, idleTimeoutMs: 500 },
+      ...changes,
+    });
   const errorOf = async (changes: Partial<SnapshotRequest> = {}): Promise<Error & { code?: string }> =>
     await fetchAll(changes).then(
       () => expect.fail('it should have failed'),
       (error: Error) => error,
     );
   const filesOnDisk = async (): Promise<string[]> =>
-    (await readdir(cacheDir, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map((entry) => path.relative(cacheDir, path.join(entry.parentPath, entry.name)));
+    (await readdir(cacheDir, { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.relative(cacheDir, path.join(entry.parentPath, entry.name)));
   const folder = (): string => path.join(cacheDir, 'models', repo, commit);
   const partPath = (): string => path.join(cacheDir, 'models', repo, '.osler-parts', `${sha256(large)}.part`);
   const startChild = (): ChildProcess => {
-    const child = spawn(process.execPath, [path.join(import.meta.dirname, '../../../support/hub-download-child.ts'), hub.endpoint, repo, cacheDir], { stdio: 'ignore' });
+    const child = spawn(
+      process.execPath,
+      [path.join(import.meta.dirname, '../../../support/hub-download-child.ts'), hub.endpoint, repo, cacheDir],
+      { stdio: 'ignore' },
+    );
     children.push(child);
     return child;
   };
@@ -67,7 +87,8 @@ describe('downloadSnapshot', () => {
           { path: 'empty.txt', bytes: 0, sha256: sha256(Buffer.alloc(0)) },
         ],
       });
-      for (const [name, { content }] of Object.entries(files)) expect((await readFile(path.join(snapshot.directory, name))).equals(content)).toBe(true);
+      for (const [name, { content }] of Object.entries(files))
+        expect((await readFile(path.join(snapshot.directory, name))).equals(content)).toBe(true);
       expect((await filesOnDisk()).filter((name) => name.endsWith('.part'))).toEqual([]);
     });
 
@@ -137,13 +158,16 @@ describe('downloadSnapshot', () => {
       expect((await readFile(path.join(folder(), largePath))).equals(large)).toBe(true);
     });
 
-    it.each(['{"version": 1', '{"version": 1, "files": []}'])('does without a damaged manifest (%s), reading the files instead of fetching them', async (text) => {
-      await fetchAll();
-      await writeFile(path.join(folder(), '.osler-snapshot.json'), text);
-      hub.requests.length = 0;
-      await fetchAll({ revision: commit });
-      expect(fileRequests()).toEqual([]);
-    });
+    it.each(['{"version": 1', '{"version": 1, "files": []}'])(
+      'does without a damaged manifest (%s), reading the files instead of fetching them',
+      async (text) => {
+        await fetchAll();
+        await writeFile(path.join(folder(), '.osler-snapshot.json'), text);
+        hub.requests.length = 0;
+        await fetchAll({ revision: commit });
+        expect(fileRequests()).toEqual([]);
+      },
+    );
 
     it('does not take a file for verified that only has the right size', async () => {
       await fetchAll({ select: (name) => name === 'config.json' });
@@ -222,7 +246,11 @@ describe('downloadSnapshot', () => {
     it('stops at the signal, keeps the part and goes on from it', async () => {
       hub.faults.break = { how: 'stall', path: largePath, afterBytes: 1_000_000, times: 1 };
       const controller = new AbortController();
-      const error = await errorOf({ signal: controller.signal, timing: { idleTimeoutMs: 60_000 }, onProgress: ({ doneBytes }) => void (doneBytes >= 1_000_000 && controller.abort()) });
+      const error = await errorOf({
+        signal: controller.signal,
+        timing: { idleTimeoutMs: 60_000 },
+        onProgress: ({ doneBytes }) => void (doneBytes >= 1_000_000 && controller.abort()),
+      });
       expect(error.code).toBe('OSLER_ERR_INTERRUPTED');
       await fetchAll();
       expect(cdnRequests().at(-1)?.range).toMatch(/^bytes=\d{6,7}-$/);
@@ -283,7 +311,11 @@ describe('downloadSnapshot', () => {
       expect(performance.now() - startedMs).toBeGreaterThan(950);
     });
 
-    it.each([{ 'retry-after': '7200' }, { 'retry-after': new Date(Date.now() + 7_205_000).toUTCString() }, { ratelimit: '"api";r=0;t=7200' }])('does not wait for hours (%o)', async (headers) => {
+    it.each([
+      { 'retry-after': '7200' },
+      { 'retry-after': new Date(Date.now() + 7_205_000).toUTCString() },
+      { ratelimit: '"api";r=0;t=7200' },
+    ])('does not wait for hours (%o)', async (headers) => {
       hub.faults.refuse = { host: 'hub', pattern: /revision/, status: 429, times: 1, headers };
       expect((await errorOf()).message).toMatch(/asks to wait 7[12]\d\d s/);
     });
@@ -326,7 +358,9 @@ describe('downloadSnapshot', () => {
     it('sends the token to the Hub and not to the CDN, and writes it nowhere', async () => {
       hub.faults.neededToken = 'hf_right';
       await fetchAll({ token: 'hf_right' });
-      expect(new Set(hub.requests.filter(({ host }) => host === 'hub').map(({ authorization }) => authorization))).toEqual(new Set(['Bearer hf_right']));
+      expect(new Set(hub.requests.filter(({ host }) => host === 'hub').map(({ authorization }) => authorization))).toEqual(
+        new Set(['Bearer hf_right']),
+      );
       expect(cdnRequests().map(({ authorization }) => authorization)).toEqual([undefined]);
       for (const file of await filesOnDisk()) expect((await readFile(path.join(cacheDir, file))).includes('hf_right')).toBe(false);
     });
@@ -351,13 +385,16 @@ describe('downloadSnapshot', () => {
       expect(error.message).not.toContain('hidden');
     });
 
-    it.each(['../outside.txt', '/etc/outside', 'a/../../outside', 'a\\..\\outside', '.osler-snapshot.json', '.OSLER-snapshot.json/x'])('refuses a listing with "%s" and writes no file', async (name) => {
-      hub.faults.extraEntries.push({ type: 'file', path: name, size: 3, oid: 'a'.repeat(40) });
-      const error = await errorOf();
-      expect(error).toMatchObject({ code: 'OSLER_ERR_HUB_FAILED' });
-      expect((await filesOnDisk()).map((file) => path.basename(file))).toEqual(['.osler-lock']);
-      expect(fileRequests()).toEqual([]);
-    });
+    it.each(['../outside.txt', '/etc/outside', 'a/../../outside', 'a\\..\\outside', '.osler-snapshot.json', '.OSLER-snapshot.json/x'])(
+      'refuses a listing with "%s" and writes no file',
+      async (name) => {
+        hub.faults.extraEntries.push({ type: 'file', path: name, size: 3, oid: 'a'.repeat(40) });
+        const error = await errorOf();
+        expect(error).toMatchObject({ code: 'OSLER_ERR_HUB_FAILED' });
+        expect((await filesOnDisk()).map((file) => path.basename(file))).toEqual(['.osler-lock']);
+        expect(fileRequests()).toEqual([]);
+      },
+    );
 
     it('refuses a listing whose checksum is none', async () => {
       hub.faults.extraEntries.push({ type: 'file', path: 'a', size: 3, oid: '../../x' });
@@ -370,7 +407,13 @@ describe('downloadSnapshot', () => {
     });
 
     it('refuses what the disk cannot hold before fetching any of it', async () => {
-      hub.faults.extraEntries.push({ type: 'file', path: 'huge.gguf', size: 134, oid: 'a'.repeat(40), lfs: { oid: 'b'.repeat(64), size: 2 ** 50, pointerSize: 134 } });
+      hub.faults.extraEntries.push({
+        type: 'file',
+        path: 'huge.gguf',
+        size: 134,
+        oid: 'a'.repeat(40),
+        lfs: { oid: 'b'.repeat(64), size: 2 ** 50, pointerSize: 134 },
+      });
       const error = await errorOf();
       expect(error).toMatchObject({ code: 'OSLER_ERR_DISK_FULL' });
       expect(error.message).toContain('1125899.9');

@@ -15,6 +15,8 @@ describe('ScriptedEngine', () => {
   });
 
   it('fails in the middle where the script says so', async () => {
-    await expect(collect(new ScriptedEngine({ reply: () => reply, failAfterWords: 3 }), requestOf('q'))).rejects.toMatchObject({ code: 'OSLER_ERR_ENGINE_FAILED' });
+    await expect(collect(new ScriptedEngine({ reply: () => reply, failAfterWords: 3 }), requestOf('q'))).rejects.toMatchObject({
+      code: 'OSLER_ERR_ENGINE_FAILED',
+    });
   });
 });

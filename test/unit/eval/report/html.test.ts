@@ -1,3 +1,4 @@
+import { Script } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../../../src/core/digest.ts';
 import { embedJson, escapeHtml } from '../../../../src/eval/report/escape-html.ts';
@@ -13,7 +14,12 @@ const report = summarise(
     tasks: [{ task: '<i>mini</i>', items: [item, other], measures: ['generation'] }],
     records: [item, other].flatMap((entry) => [
       fixtureSample('base', entry, 'A', { task: '<i>mini</i>' }),
-      fixtureSample('tuned', entry, 'B', entry === item ? { task: '<i>mini</i>', thought: planted, answer: planted } : { task: '<i>mini</i>', answer: 'no' }),
+      fixtureSample(
+        'tuned',
+        entry,
+        'B',
+        entry === item ? { task: '<i>mini</i>', thought: planted, answer: planted } : { task: '<i>mini</i>', answer: 'no' },
+      ),
     ]),
     notices: ['<script>alert(4)</script>'],
     hardware: { '<u>': planted },
@@ -47,7 +53,7 @@ describe('renderHtml', () => {
     const script = /<script>(.*?)<\/script>/s.exec(html)?.[1] ?? '';
     expect(html).toContain(`script-src &#39;sha256-${Buffer.from(sha256(script), 'hex').toString('base64')}&#39;`);
     expect(script).not.toMatch(/innerHTML|insertAdjacentHTML|document\.write|eval\(/);
-    expect(() => new Function(script)).not.toThrow();
+    expect(() => new Script(script)).not.toThrow();
   });
 
   it('draws a report without any items', () => {

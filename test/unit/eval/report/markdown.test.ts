@@ -4,7 +4,9 @@ import { summarise } from '../../../../src/eval/summarise.ts';
 import { fixtureInput, fixtureTask } from '../evaluation-fixture.ts';
 
 describe('renderMarkdown', () => {
-  const report = summarise(fixtureInput(fixtureTask([...Array<string>(30).fill('BB'), ...Array<string>(16).fill('BA'), ...Array<string>(14).fill('AA')])));
+  const report = summarise(
+    fixtureInput(fixtureTask([...Array<string>(30).fill('BB'), ...Array<string>(16).fill('BA'), ...Array<string>(14).fill('AA')])),
+  );
   const markdown = renderMarkdown(report);
 
   it('says the verdict right after the title, then the tables', () => {
@@ -16,15 +18,20 @@ describe('renderMarkdown', () => {
   it('keeps every table as wide as its header', () => {
     const tables = markdown.split('\n\n').filter((block) => block.startsWith('|'));
     expect(tables.length).toBeGreaterThan(5);
-    for (const table of tables) expect(new Set(table.split('\n').map((line) => line.replaceAll(String.raw`\|`, '').split('|').length)).size, table).toBe(1);
+    for (const table of tables)
+      expect(new Set(table.split('\n').map((line) => line.replaceAll(String.raw`\|`, '').split('|').length)).size, table).toBe(1);
   });
 
   it('does not let names become markup', () => {
-    const named = renderMarkdown({ ...report, arms: { ...report.arms, base: { ...report.arms.base, name: '[x](http://evil) | <b>\n# y' } } });
+    const named = renderMarkdown({
+      ...report,
+      arms: { ...report.arms, base: { ...report.arms.base, name: '[x](http://evil) | <b>\n# y' } },
+    });
     expect(named.split('\n')[0]).toBe(String.raw`# Did tuning help? tuned against \[x\](http://evil) \| &lt;b&gt; \# y`);
   });
 
   it('prints nothing that is no number', () => {
-    for (const text of [markdown, renderMarkdown(summarise(fixtureInput())), renderMarkdown(summarise(fixtureInput(fixtureTask(['BA']))))]) expect(text).not.toMatch(/NaN|undefined|Infinity/);
+    for (const text of [markdown, renderMarkdown(summarise(fixtureInput())), renderMarkdown(summarise(fixtureInput(fixtureTask(['BA']))))])
+      expect(text).not.toMatch(/NaN|undefined|Infinity/);
   });
 });

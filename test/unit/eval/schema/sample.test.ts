@@ -6,7 +6,8 @@ describe('EvaluationRecord', () => {
   const item = fixtureItem('1');
 
   it('reads both kinds of line back as they were written', () => {
-    for (const record of [fixtureSample('base', item, 'A'), fixtureLikelihood('tuned', item, 3, 2)]) expect(EvaluationRecord.parse(JSON.parse(JSON.stringify(record)))).toEqual(record);
+    for (const record of [fixtureSample('base', item, 'A'), fixtureLikelihood('tuned', item, 3, 2)])
+      expect(EvaluationRecord.parse(JSON.parse(JSON.stringify(record)))).toEqual(record);
   });
 
   it.each([

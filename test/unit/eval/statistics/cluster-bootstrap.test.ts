@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { bootstrapPairedDifference, quantileOfSorted } from '../../../../src/eval/statistics/cluster-bootstrap.ts';
 import { estimatePairedDifference } from '../../../../src/eval/statistics/paired-difference.ts';
 
-const observations = Array.from({ length: 300 }, (_value, index) => ({ difference: [1, 0, 0, -1, 0, 1, 0][index % 7] ?? 0, cluster: `c${Math.floor(index / 2)}` }));
+const observations = Array.from({ length: 300 }, (_value, index) => ({
+  difference: [1, 0, 0, -1, 0, 1, 0][index % 7] ?? 0,
+  cluster: `c${Math.floor(index / 2)}`,
+}));
 
 describe('bootstrapPairedDifference', () => {
   it('comes close to the clustered t interval', () => {
@@ -17,12 +20,23 @@ describe('bootstrapPairedDifference', () => {
   it('repeats itself with its seed, whatever the order of the items, and not with another', () => {
     const first = bootstrapPairedDifference(observations, { seed: 7, draws: 500 });
     expect(bootstrapPairedDifference(observations.toReversed(), { seed: 7, draws: 500 })).toEqual(first);
-    expect(bootstrapPairedDifference(observations, { seed: 8, draws: 500 })).not.toMatchObject({ low: first.isEstimable ? first.low : 0, high: first.isEstimable ? first.high : 0 });
+    expect(bootstrapPairedDifference(observations, { seed: 8, draws: 500 })).not.toMatchObject({
+      low: first.isEstimable ? first.low : 0,
+      high: first.isEstimable ? first.high : 0,
+    });
   });
 
   it('is not estimable with fewer than two clusters', () => {
     expect(bootstrapPairedDifference([], { seed: 1 }).isEstimable).toBe(false);
-    expect(bootstrapPairedDifference([{ difference: 1, cluster: 'a' }, { difference: 0, cluster: 'a' }], { seed: 1 }).isEstimable).toBe(false);
+    expect(
+      bootstrapPairedDifference(
+        [
+          { difference: 1, cluster: 'a' },
+          { difference: 0, cluster: 'a' },
+        ],
+        { seed: 1 },
+      ).isEstimable,
+    ).toBe(false);
   });
 });
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Question } from '../../../../src/core/schema/question.ts';
 import { clusterItems } from '../../../../src/eval/statistics/item-clusters.ts';
 
-const item = (id: string, question: string, cluster: string | null = null, context: string | null = null): Question => Question.parse({ id, question, options: { A: 'yes', B: 'no' }, answer: 'A', cluster, context });
+const item = (id: string, question: string, cluster: string | null = null, context: string | null = null): Question =>
+  Question.parse({ id, question, options: { A: 'yes', B: 'no' }, answer: 'A', cluster, context });
 
 describe('clusterItems', () => {
   it('joins repeated stems, case and white space aside, and keeps others apart', () => {
@@ -12,7 +13,12 @@ describe('clusterItems', () => {
   });
 
   it('joins named clusters, also over a repeated stem', () => {
-    const clusters = clusterItems([item('1', 'One?', 'vignette 4'), item('2', 'Two?', 'vignette 4'), item('3', 'Two?'), item('4', 'Four?', 'vignette 5')]);
+    const clusters = clusterItems([
+      item('1', 'One?', 'vignette 4'),
+      item('2', 'Two?', 'vignette 4'),
+      item('3', 'Two?'),
+      item('4', 'Four?', 'vignette 5'),
+    ]);
     expect(new Set(clusters.slice(0, 3)).size).toBe(1);
     expect(clusters[3]).not.toBe(clusters[0]);
   });

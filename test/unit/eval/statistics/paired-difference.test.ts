@@ -2,12 +2,18 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { estimatePairedDifference, type PairedObservation } from '../../../../src/eval/statistics/paired-difference.ts';
 
-const unclustered = (differences: readonly number[]): PairedObservation[] => differences.map((difference, index) => ({ difference, cluster: `item ${index}` }));
-const arbitraryObservations = fc.array(fc.record({ difference: fc.constantFrom(-1, -0.5, 0, 0.5, 1), cluster: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f') }), { minLength: 2, maxLength: 60 });
+const unclustered = (differences: readonly number[]): PairedObservation[] =>
+  differences.map((difference, index) => ({ difference, cluster: `item ${index}` }));
+const arbitraryObservations = fc.array(
+  fc.record({ difference: fc.constantFrom(-1, -0.5, 0, 0.5, 1), cluster: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f') }),
+  { minLength: 2, maxLength: 60 },
+);
 
 describe('estimatePairedDifference', () => {
   it('gives 4.63 pp with a standard error of 1.56 pp for 170 lost and 229 gained of 1273', () => {
-    const estimate = estimatePairedDifference(unclustered([...Array<number>(170).fill(-1), ...Array<number>(229).fill(1), ...Array<number>(874).fill(0)]));
+    const estimate = estimatePairedDifference(
+      unclustered([...Array<number>(170).fill(-1), ...Array<number>(229).fill(1), ...Array<number>(874).fill(0)]),
+    );
     if (!estimate.isEstimable) throw new Error(estimate.reason);
     // scipy.stats.ttest_1samp
     expect(estimate.mean).toBeCloseTo(0.046347211311861744, 12);
@@ -34,10 +40,30 @@ describe('estimatePairedDifference', () => {
   it.each([
     ['no items', [], 'there are no paired items'],
     ['one item', [{ difference: 1, cluster: 'a' }], 'there is only one paired item'],
-    ['one cluster', [{ difference: 1, cluster: 'a' }, { difference: 0, cluster: 'a' }], 'all 2 items belong to one cluster'],
+    [
+      'one cluster',
+      [
+        { difference: 1, cluster: 'a' },
+        { difference: 0, cluster: 'a' },
+      ],
+      'all 2 items belong to one cluster',
+    ],
     ['no difference anywhere', unclustered([0, 0, 0]), 'the difference is the same everywhere (0), so its spread is unknown'],
-    ['the same difference everywhere', unclustered([1 / 3, 1 / 3, 2 / 3 - 1 / 3]), 'the difference is the same everywhere (0.333333), so its spread is unknown'],
-    ['clusters that all come out alike', [{ difference: 1, cluster: 'a' }, { difference: -1, cluster: 'a' }, { difference: 1, cluster: 'b' }, { difference: -1, cluster: 'b' }], 'the difference is the same everywhere (0), so its spread is unknown'],
+    [
+      'the same difference everywhere',
+      unclustered([1 / 3, 1 / 3, 2 / 3 - 1 / 3]),
+      'the difference is the same everywhere (0.333333), so its spread is unknown',
+    ],
+    [
+      'clusters that all come out alike',
+      [
+        { difference: 1, cluster: 'a' },
+        { difference: -1, cluster: 'a' },
+        { difference: 1, cluster: 'b' },
+        { difference: -1, cluster: 'b' },
+      ],
+      'the difference is the same everywhere (0), so its spread is unknown',
+    ],
   ])('is not estimable for %s', (_name, observations, reason) => {
     expect(estimatePairedDifference(observations)).toEqual({ isEstimable: false, reason });
   });
@@ -46,7 +72,8 @@ describe('estimatePairedDifference', () => {
     fc.assert(
       fc.property(arbitraryObservations, (observations) => {
         const estimate = estimatePairedDifference(observations);
-        if (estimate.isEstimable) expect(Object.values(estimate).filter((value) => typeof value === 'number' && !Number.isFinite(value))).toEqual([]);
+        if (estimate.isEstimable)
+          expect(Object.values(estimate).filter((value) => typeof value === 'number' && !Number.isFinite(value))).toEqual([]);
         else expect(estimate.reason).not.toBe('');
       }),
     );
@@ -70,7 +97,12 @@ describe('estimatePairedDifference', () => {
   it('does not depend on the order of the items', () => {
     fc.assert(
       fc.property(
-        arbitraryObservations.chain((observations) => fc.tuple(fc.constant(observations), fc.shuffledSubarray(observations, { minLength: observations.length, maxLength: observations.length }))),
+        arbitraryObservations.chain((observations) =>
+          fc.tuple(
+            fc.constant(observations),
+            fc.shuffledSubarray(observations, { minLength: observations.length, maxLength: observations.length }),
+          ),
+        ),
         ([observations, shuffled]) => {
           const [one, other] = [estimatePairedDifference(observations), estimatePairedDifference(shuffled)];
           expect(other.isEstimable).toBe(one.isEstimable);
@@ -84,16 +116,22 @@ describe('estimatePairedDifference', () => {
 
   it('is the ordinary paired t interval when every cluster holds one item', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: -8, max: 8 }).map((eighths) => eighths / 8), { minLength: 3, maxLength: 50 }), (differences) => {
-        const estimate = estimatePairedDifference(unclustered(differences));
-        const n = differences.length;
-        const mean = differences.reduce((sum, value) => sum + value, 0) / n;
-        const standardError = Math.sqrt(differences.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1) / n);
-        if (standardError < 1e-12) return;
-        if (!estimate.isEstimable) throw new Error(estimate.reason);
-        expect(estimate.standardError).toBeCloseTo(standardError, 12);
-        expect(estimate.df).toBe(n - 1);
-      }),
+      fc.property(
+        fc.array(
+          fc.integer({ min: -8, max: 8 }).map((eighths) => eighths / 8),
+          { minLength: 3, maxLength: 50 },
+        ),
+        (differences) => {
+          const estimate = estimatePairedDifference(unclustered(differences));
+          const n = differences.length;
+          const mean = differences.reduce((sum, value) => sum + value, 0) / n;
+          const standardError = Math.sqrt(differences.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1) / n);
+          if (standardError < 1e-12) return;
+          if (!estimate.isEstimable) throw new Error(estimate.reason);
+          expect(estimate.standardError).toBeCloseTo(standardError, 12);
+          expect(estimate.df).toBe(n - 1);
+        },
+      ),
     );
   });
 });

@@ -46,7 +46,24 @@ print(json.dumps({"pairs": pairs, "wilson": wilson, "holm": holm}))
 `;
 
 const Reference = z.object({
-  pairs: z.array(z.object({ base: z.string(), tuned: z.string(), mean: z.number(), low: z.number(), high: z.number(), p: z.number(), lost: z.number(), gained: z.number(), mcnemar: z.number(), midP: z.number(), clusteredSe: z.number(), clusteredLow: z.number(), clusteredHigh: z.number(), clusteredP: z.number() })),
+  pairs: z.array(
+    z.object({
+      base: z.string(),
+      tuned: z.string(),
+      mean: z.number(),
+      low: z.number(),
+      high: z.number(),
+      p: z.number(),
+      lost: z.number(),
+      gained: z.number(),
+      mcnemar: z.number(),
+      midP: z.number(),
+      clusteredSe: z.number(),
+      clusteredLow: z.number(),
+      clusteredHigh: z.number(),
+      clusteredP: z.number(),
+    }),
+  ),
   wilson: z.record(z.string(), z.tuple([z.number(), z.number()])),
   holm: z.array(z.number()),
 });
@@ -62,9 +79,14 @@ const skipped = reasonToSkip();
 
 describe('statistics on the 45 pairs of ten models, beside scipy and statsmodels', () => {
   it.skipIf(skipped !== null)(`agree to nine digits${skipped === null ? '' : ` (skipped: ${skipped})`}`, { timeout: 60_000 }, () => {
-    const rows = readFileSync(predictionsFile, 'utf8').trim().split('\n').map((line) => Row.parse(JSON.parse(line)));
+    const rows = readFileSync(predictionsFile, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => Row.parse(JSON.parse(line)));
     const models = Object.keys(rows[0]?.predictions ?? {});
-    const right: Record<string, number[]> = Object.fromEntries(models.map((model) => [model, rows.map((row) => Number(row.predictions[model]?.pred === row.gold))]));
+    const right: Record<string, number[]> = Object.fromEntries(
+      models.map((model) => [model, rows.map((row) => Number(row.predictions[model]?.pred === row.gold))]),
+    );
     const groups = rows.map((_row, index) => (index * 7919) % 400);
     const run = spawnSync(python, ['-c', script], { input: JSON.stringify({ right, groups }), encoding: 'utf8', maxBuffer: 1e8 });
     expect(run.status, run.stderr).toBe(0);
@@ -76,8 +98,12 @@ describe('statistics on the 45 pairs of ten models, beside scipy and statsmodels
       const differences = (right[pair.tuned] ?? []).map((value, index) => value - (base[index] ?? 0));
       const plain = estimatePairedDifference(differences.map((difference, index) => ({ difference, cluster: String(index) })));
       const clustered = estimatePairedDifference(differences.map((difference, index) => ({ difference, cluster: String(groups[index]) })));
-      const test = testMcNemar(differences.filter((difference) => difference < 0).length, differences.filter((difference) => difference > 0).length);
-      if (!plain.isEstimable || !clustered.isEstimable || !test.isEstimable) throw new Error(`${pair.base} and ${pair.tuned} were not estimable`);
+      const test = testMcNemar(
+        differences.filter((difference) => difference < 0).length,
+        differences.filter((difference) => difference > 0).length,
+      );
+      if (!plain.isEstimable || !clustered.isEstimable || !test.isEstimable)
+        throw new Error(`${pair.base} and ${pair.tuned} were not estimable`);
       const name = `${pair.base} and ${pair.tuned}`;
       expect(test, name).toMatchObject({ lost: pair.lost, gained: pair.gained });
       for (const [ours, theirs] of [
@@ -99,7 +125,10 @@ describe('statistics on the 45 pairs of ten models, beside scipy and statsmodels
     for (const [index, p] of adjustHolm(pValues).entries()) expect(p).toBeCloseTo(reference.holm[index] ?? Number.NaN, 10);
     for (const model of models) {
       const row = right[model] ?? [];
-      const interval = wilsonInterval(row.reduce((sum, value) => sum + value, 0), row.length);
+      const interval = wilsonInterval(
+        row.reduce((sum, value) => sum + value, 0),
+        row.length,
+      );
       const [low, high] = reference.wilson[model] ?? [Number.NaN, Number.NaN];
       if (!interval.isEstimable) throw new Error('not estimable');
       expect(interval.low).toBeCloseTo(low, 10);
