@@ -1,0 +1,5 @@
+"""Entry of `python -m osler_trainer`."""
+
+from .cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The two ways to load and adapt a model; everything around them is shared."""

@@ -1,0 +1,75 @@
+"""`python -m osler_trainer`: train, import-gguf, tokenize."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import __version__
+
+_EXAMPLES = """examples:
+  python -m osler_trainer train runs/20261124-1/job.json
+  python -m osler_trainer import-gguf --gguf SmolLM2-135M-Instruct.Q4_1.gguf --out models/smollm2
+  python -m osler_trainer tokenize --job runs/20261124-1/job.json --rows 8
+  python -m osler_trainer tokenize --base models/smollm2 --template medical-cot.jinja --question "What is a Q-tip test?"
+
+exit codes: 0 done, 1 failed, 2 bad job or usage, 3 prerequisite missing, 130 stopped"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; torch is not needed to read it."""
+    root = argparse.ArgumentParser(
+        prog="osler_trainer",
+        description="Osler's trainer. JSON goes to stdout, one object a line; logs go to stderr.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    root.add_argument("--version", action="version", version=__version__)
+    commands = root.add_subparsers(dest="command", required=True)
+    train = commands.add_parser("train", help="run a job; prints its events")
+    train.add_argument("job", type=Path, help="TrainJob as JSON")
+    convert = commands.add_parser("import-gguf", help="make a trainable folder of a GGUF file; prints a summary")
+    convert.add_argument("--gguf", type=Path, required=True)
+    convert.add_argument("--out", type=Path, required=True, help="folder to write; replaced whole if it exists")
+    tokenize = commands.add_parser("tokenize", help="print the token ids that training uses")
+    tokenize.add_argument("--job", type=Path, help="take base, template, rows and length from this job")
+    tokenize.add_argument("--base", type=Path, help="folder with the tokenizer (instead of --job)")
+    tokenize.add_argument("--template", type=Path, help="Jinja chat template (with --base)")
+    tokenize.add_argument("--rows", type=int, default=None, help="only the first so many rows")
+    tokenize.add_argument("--rows-file", type=Path, help="JSON Lines of TrainingRow (with --base)")
+    tokenize.add_argument("--question", action="append", default=[], help="a question to render and tokenise as a prompt; may be repeated")
+    tokenize.add_argument("--text", action="append", default=[], help="text to tokenise as it is; may be repeated")
+    tokenize.add_argument("--max-length", type=int, default=None, help="cut rows after so many tokens (with --base)")
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    options = parser().parse_args(arguments)
+    from .errors import TrainerError
+    from .events import EventWriter, Failed
+
+    events = EventWriter.take_stdout()
+    if options.command == "train":
+        from .train import train_command
+
+        return train_command(options.job, events)
+    try:
+        if options.command == "import-gguf":
+            from .gguf_import import import_gguf
+
+            summary = import_gguf(options.gguf, options.out)
+        else:
+            from .tokenize_command import tokenize
+
+            summary = tokenize(options)
+    except TrainerError as error:
+        traceback.print_exc(file=sys.stderr)
+        events.emit(Failed(message=error.message, next_step=error.next_step))
+        return error.exit_code
+    events.write_line(json.dumps(summary, ensure_ascii=False))
+    return 0

@@ -1,0 +1,98 @@
+"""The machine at hand: device, versions, trackers. Torch is imported here, inside the functions."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import resource
+import sys
+from pathlib import Path
+
+from .events import Device
+from .plan import Machine
+
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "datasets",
+    "accelerate",
+    "tokenizers",
+    "safetensors",
+    "bitsandbytes",
+    "unsloth",
+    "unsloth_zoo",
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that decide the result, those that are installed, with Python's."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def has_package(name: str) -> bool:
+    """Whether `name` could be imported, without importing it."""
+    return importlib.util.find_spec(name) is not None
+
+
+def look() -> Machine:
+    """The device that training will use and what it can do."""
+    import torch
+
+    device = Device(kind="cpu", name=_cpu_name(), memory_bytes=_ram_bytes())
+    has_bf16 = True
+    if torch.cuda.is_available():
+        properties = torch.cuda.get_device_properties(0)
+        device = Device(kind="cuda", name=properties.name, memory_bytes=int(properties.total_memory))
+        has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif torch.backends.mps.is_available():
+        device = Device(kind="mps", name=_cpu_name(), memory_bytes=_ram_bytes())
+    reasons: dict[str, str] = {}
+    if not has_package("wandb"):
+        reasons["wandb"] = "its package is not installed"
+    elif not os.environ.get("WANDB_API_KEY"):
+        reasons["wandb"] = "WANDB_API_KEY is not set"
+    if not has_package("trackio"):
+        reasons["trackio"] = "its package is not installed"
+    if not (has_package("tensorboard") or has_package("tensorboardX")):
+        reasons["tensorboard"] = "its package is not installed"
+    trackers = frozenset({"wandb", "trackio", "tensorboard"} - reasons.keys())
+    return Machine(device, has_bf16, has_package("bitsandbytes"), trackers, reasons)
+
+
+def peak_memory_bytes(kind: str) -> int | None:
+    """Peak so far: memory that torch allocated on CUDA, resident set of the process elsewhere."""
+    if kind == "cuda":
+        import torch
+
+        return int(torch.cuda.max_memory_allocated())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts KiB, macOS bytes.
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _cpu_name() -> str:
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine() or "CPU"
+
+
+def _ram_bytes() -> int | None:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return None

@@ -1,0 +1,283 @@
+"""One training from job file to merged model."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import machine
+from .backends.backend import Adapted, Backend, choose_backend
+from .base_model import BaseModel
+from .checkpoints import complete_checkpoints, only_trainer
+from .dry_run import dry_run
+from .errors import EXIT_STOPPED, BadJob, StopRequested, TrainerError
+from .events import Artifact, DatasetReady, EventWriter, Failed, Finished, Stage, Started, Stopped
+from .export import write_settings, write_tokenizer
+from .folders import atomic_folder, folder_bytes
+from .job import TrainJob, read_job
+from .plan import Machine, Plan, make_plan
+from .rows import read_rows
+from .sft import build_trainer, train
+from .stop import StopSignal
+from .template import ChatTemplate
+from .tokens import IGNORED, EncodedRow, encode_rows, lengths, load_tokenizer, template_for
+
+
+def train_command(job_file: Path, events: EventWriter) -> int:
+    """Run the job; every end is an event and an exit code: 0, 1 failed, 2 bad job, 3 missing prerequisite, 130 stopped."""
+    stop = StopSignal()
+    stop.install()
+    job: TrainJob | None = None
+    try:
+        job = read_job(job_file)
+        if job.dry_run:
+            return dry_run(job, events, stop)
+        with only_trainer(job.outputs):
+            return _Training(job, events, stop).run()
+    except StopRequested:
+        events.emit(Stopped(step=0, total_steps=0))
+        return EXIT_STOPPED
+    except Exception as error:  # the last line of defence: whatever a library raises becomes an event
+        traceback.print_exc(file=sys.stderr)
+        failure = error if isinstance(error, TrainerError) else explain(error, job)
+        events.emit(Failed(message=failure.message, next_step=failure.next_step))
+        return failure.exit_code
+
+
+def explain(error: Exception, job: TrainJob | None) -> TrainerError:
+    """A library's exception as one that says what to do next."""
+    text = f"{type(error).__name__}: {error}".strip()
+    if job is not None and _is_out_of_memory(error):
+        trainer, base = job.recipe.trainer, job.recipe.base
+        batch, accumulation = trainer.per_device_batch_size, trainer.gradient_accumulation_steps
+        smaller = (
+            f"set trainer.perDeviceBatchSize to {batch // 2} and trainer.gradientAccumulationSteps to {accumulation * 2}"
+            if batch > 1 and batch % 2 == 0
+            else f"set base.maxLengthTokens to {max(16, base.max_length_tokens // 2)}"
+        )
+        return TrainerError(
+            f"out of memory at batch {batch} x {base.max_length_tokens} tokens: {_first_line(text)}",
+            f"{smaller}, switch lora.gradientCheckpointing on, or load the base in 4 bit; then start again with resume",
+        )
+    if isinstance(error, OSError) and error.errno == 28:
+        return TrainerError(f"the disk is full: {error}", "free some space and start the run again with resume")
+    return TrainerError(
+        _first_line(text), "read the trainer's log (stderr) for the full traceback; resume goes on from the last checkpoint"
+    )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch's allocators: an own class on CUDA, a plain RuntimeError on the CPU.
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0][:500]
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """All that training needs except the model."""
+
+    backend: Backend
+    machine: Machine
+    plan: Plan
+    base: BaseModel
+    tokenizer: Any
+    template: ChatTemplate
+    rows: list[EncodedRow]
+    held_out: list[EncodedRow] | None
+
+
+class _Training:
+    """The stages of one run, in order."""
+
+    def __init__(self, job: TrainJob, events: EventWriter, stop: StopSignal) -> None:
+        self.job, self.events, self.stop = job, events, stop
+        self.out = Path(job.output_dir)
+        self.step, self.total_steps = 0, 0
+
+    def run(self) -> int:
+        """Prepare, train, save, merge."""
+        try:
+            self.events.emit(Stage(stage="preparing"))
+            ready = self._prepare()
+            checkpoint = self._checkpoint()
+            adapted = ready.backend.adapt(self.job, ready.plan, ready.base)
+            self._tell_start(ready, adapted, checkpoint)
+            trainer, watch = build_trainer(
+                self.job,
+                ready.plan,
+                adapted.model,
+                ready.tokenizer,
+                self._trainable(ready.rows),
+                ready.held_out,
+                ready.machine.device.kind,
+                self.events,
+                self.stop,
+            )
+            self.events.emit(Stage(stage="training"))
+            train(trainer, checkpoint, self.stop)
+            self.step, self.total_steps = trainer.state.global_step, trainer.state.max_steps
+            if self.stop.requested:
+                raise StopRequested
+            if trainer.accelerator.is_main_process:
+                self._save(ready, trainer.accelerator.unwrap_model(adapted.model))
+                self._merge(ready, adapted.model)
+        except StopRequested:
+            self.events.emit(Stopped(step=self.step, total_steps=self.total_steps))
+            return EXIT_STOPPED
+        self.events.emit(
+            Finished(
+                steps=self.step,
+                final_loss=watch.last_loss if watch.last_loss is not None else _logged_loss(trainer.state.log_history),
+                train_seconds=watch.session_seconds,
+                peak_memory_bytes=machine.peak_memory_bytes(ready.machine.device.kind),
+            )
+        )
+        return 0
+
+    def _prepare(self) -> _Prepared:
+        job = self.job
+        # Before torch, transformers and the Hub client read them.
+        _set_environment(job)
+        backend = choose_backend(job.recipe.backend)
+        backend.import_libraries()
+        import torch
+
+        torch.set_num_threads(job.threads)
+        here = machine.look()
+        plan = make_plan(job.recipe, backend.name, here, has_held_out=job.held_out_file is not None)
+        for message in plan.notices:
+            self.events.notice(message)
+        rows = read_rows(Path(job.train_file))
+        held_out = read_rows(Path(job.held_out_file)) if job.held_out_file is not None and plan.evaluates else None
+        base = backend.find_base(job)
+        tokenizer = load_tokenizer(str(base.folder))
+        template = template_for(tokenizer, Path(job.template_file))
+        max_length, loss_on = job.recipe.base.max_length_tokens, job.recipe.trainer.loss_on
+        return _Prepared(
+            backend=backend,
+            machine=here,
+            plan=plan,
+            base=base,
+            tokenizer=tokenizer,
+            template=template,
+            rows=encode_rows(rows, tokenizer, template, max_length, loss_on),
+            held_out=encode_rows(held_out, tokenizer, template, max_length, loss_on) if held_out is not None else None,
+        )
+
+    def _tell_start(self, ready: _Prepared, adapted: Adapted, checkpoint: Path | None) -> None:
+        job = self.job
+        self.events.emit(
+            Started(
+                run_id=job.run_id,
+                backend=ready.backend.name,
+                pid=os.getpid(),
+                versions=machine.versions(),
+                device=ready.machine.device,
+                resolved=ready.plan.resolved()
+                | {
+                    "loadedFrom": adapted.loaded_from,
+                    "loadedRevision": ready.base.revision,
+                    "maxLengthTokens": job.recipe.base.max_length_tokens,
+                    "lossOn": job.recipe.trainer.loss_on,
+                    "threads": job.threads,
+                    "padToken": ready.tokenizer.pad_token,
+                    "templateSha256": ready.template.sha256,
+                    "resumedFrom": str(checkpoint) if checkpoint is not None else None,
+                    "trainableParameters": sum(p.numel() for p in adapted.model.parameters() if p.requires_grad),
+                },
+            )
+        )
+        self.events.emit(
+            DatasetReady(
+                rows=len(ready.rows),
+                truncated_rows=sum(row.is_truncated for row in ready.rows),
+                length_tokens=lengths(ready.rows),
+                first_text=ready.rows[0].text,
+            )
+        )
+
+    def _trainable(self, encoded: list[EncodedRow]) -> list[EncodedRow]:
+        kept = [row for row in encoded if any(label != IGNORED for label in row.labels)]
+        if not kept:
+            raise BadJob("every row is cut before its response begins, so there is nothing to learn", "raise base.maxLengthTokens")
+        if len(kept) < len(encoded):
+            self.events.notice(f"{len(encoded) - len(kept)} rows are cut before their response begins and are left out")
+        return kept
+
+    def _checkpoint(self) -> Path | None:
+        complete, incomplete = complete_checkpoints(self.job.outputs)
+        if not self.job.resume:
+            if complete or incomplete:
+                aside = self.job.outputs.with_name(f"outputs-before-{int(time.time())}")
+                aside.mkdir()
+                for path in (*complete, *incomplete):
+                    path.rename(aside / path.name)
+                self.events.notice(f'resume is off: earlier checkpoints were moved to "{aside}"')
+            return None
+        for path in incomplete:
+            self.events.notice(f'"{path.name}" is incomplete and is not used')
+        return complete[-1] if complete else None
+
+    def _save(self, ready: _Prepared, model: Any) -> None:
+        self.events.emit(Stage(stage="saving"))
+        adapter = self.out / "adapter"
+        with atomic_folder(adapter) as part:
+            _save_adapter(self.job, model, part)
+            write_tokenizer(ready.base.folder, ready.template.text, ready.tokenizer.pad_token, part)
+        self.events.emit(Artifact(kind="adapter", path=str(adapter), bytes=folder_bytes(adapter)))
+        tokenizer_file = adapter / "tokenizer.json"
+        if tokenizer_file.is_file():
+            self.events.emit(Artifact(kind="tokenizer", path=str(tokenizer_file), bytes=tokenizer_file.stat().st_size))
+
+    def _merge(self, ready: _Prepared, model: Any) -> None:
+        self.events.emit(Stage(stage="merging"))
+        merged = self.out / "merged"
+        with atomic_folder(merged) as part:
+            dtype = ready.backend.merge(self.job, ready.base, model, ready.tokenizer, self.out / "adapter", part)
+            write_settings(ready.base.folder, dtype, ready.tokenizer, part)
+            write_tokenizer(ready.base.folder, ready.template.text, ready.tokenizer.pad_token, part)
+        self.events.emit(Artifact(kind="merged", path=str(merged), bytes=folder_bytes(merged)))
+
+
+def _save_adapter(job: TrainJob, model: Any, folder: Path) -> None:
+    # With a Hub id in its configuration others can load the adapter; with the path of this machine they cannot.
+    base = job.recipe.base
+    if base.ref.count("/") == 1 and not Path(base.ref).exists():
+        for config in model.peft_config.values():
+            config.base_model_name_or_path = base.ref
+            config.revision = base.revision
+    # "auto" would ask the Hub whether the vocabulary was resized.
+    model.save_pretrained(str(folder), save_embedding_layers=False)
+    # peft's empty model card; the project writes its own when it publishes.
+    (folder / "README.md").unlink(missing_ok=True)
+
+
+def _logged_loss(history: Sequence[dict[str, Any]]) -> float:
+    losses = [float(entry["loss"]) for entry in history if "loss" in entry]
+    if not losses:
+        raise TrainerError("the training ended without a logged loss", "set trainer.loggingSteps to at most trainer.maxSteps")
+    return losses[-1]
+
+
+def _set_environment(job: TrainJob) -> None:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ["OMP_NUM_THREADS"] = str(job.threads)
+    # Threads that spin while they wait made a step up to three times slower on two cores that other work shares.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if Path(job.base_path).is_dir():
+        # peft and TRL look names up on the Hub while saving; with a local base there is nothing to ask, and off line
+        # each question waits for its timeout.
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    if "WORLD_SIZE" not in os.environ:
+        # With several GPUs visible and no torchrun, Trainer would choose DataParallel, which TRL refuses.
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")

@@ -1,0 +1,103 @@
+"""Every event that can be written is one that the contract knows."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from typing import Any, get_args
+
+import pytest
+from conftest import PACKAGE
+from jsonschema import Draft202012Validator
+from pydantic import ValidationError
+
+from osler_trainer import events as ev
+
+SCHEMA = json.loads((PACKAGE / "contract" / "train-event.schema.json").read_text(encoding="utf-8"))
+
+EXAMPLES: list[Any] = [
+    ev.Started(
+        run_id="r",
+        backend="peft",
+        pid=1,
+        versions={"torch": "2.13.0"},
+        device=ev.Device(kind="cpu", name="cpu", memory_bytes=None),
+        resolved={"precision": "fp32", "threads": 2, "loadIn4bit": False, "resumedFrom": None},
+    ),
+    ev.Stage(stage="merging"),
+    ev.DatasetReady(rows=2, truncated_rows=1, length_tokens=ev.LengthTokens(min=1, median=2, p95=3, max=4), first_text="<s>é\n</s>"),
+    ev.Progress(
+        step=1,
+        total_steps=2,
+        epoch=0.5,
+        loss=1.25,
+        learning_rate=2e-4,
+        grad_norm=None,
+        tokens_per_second=100.0,
+        memory_bytes=1 << 33,
+        eta_seconds=0.0,
+    ),
+    ev.HeldOut(step=1, loss=1.5),
+    ev.Checkpoint(step=1, path="outputs/checkpoint-1"),
+    ev.Notice(message="n"),
+    ev.Artifact(kind="merged", path="merged", bytes=5),
+    ev.Stopped(step=1, total_steps=2),
+    ev.Failed(message="m", next_step="n"),
+    ev.Finished(steps=2, final_loss=1.0, train_seconds=3.5, peak_memory_bytes=None),
+]
+
+
+def written(event: ev.TrainEvent) -> str:
+    stream = io.StringIO()
+    ev.EventWriter(stream).emit(event)
+    return stream.getvalue()
+
+
+def test_the_examples_cover_every_kind_of_the_contract() -> None:
+    kinds = {variant["properties"]["type"]["const"] for variant in SCHEMA["oneOf"]}
+    assert {event.type for event in EXAMPLES} == kinds
+    assert {type(event) for event in EXAMPLES} == set(get_args(ev.TrainEvent))
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.type)
+def test_an_event_is_one_line_of_json_that_the_schema_accepts(event: ev.TrainEvent) -> None:
+    line = written(event)
+    assert line.endswith("\n")
+    assert line.count("\n") == 1
+    Draft202012Validator(SCHEMA).validate(json.loads(line))
+    assert type(event).model_validate_json(line) == event
+
+
+def test_a_loss_that_is_no_number_cannot_become_an_event() -> None:
+    with pytest.raises(ValidationError):
+        ev.HeldOut(step=1, loss=float("nan"))
+
+
+def test_only_events_reach_stdout_whatever_libraries_print() -> None:
+    program = (
+        "import os, sys\n"
+        "from osler_trainer.events import EventWriter, Notice\n"
+        "writer = EventWriter.take_stdout()\n"
+        "print('python print'); os.system('echo from a child'); os.write(1, b'raw write\\n')\n"
+        "writer.emit(Notice(message='hello'))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert [json.loads(line)["message"] for line in result.stdout.splitlines()] == ["hello"]
+    assert all(text in result.stderr for text in ("python print", "from a child", "raw write"))
+
+
+def test_a_reader_that_went_away_does_not_end_the_training() -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    writer = ev.EventWriter(Closed())
+    writer.emit(ev.Notice(message="lost"))
+    writer.emit(ev.Notice(message="lost too"))
+
+
+def test_only_rank_0_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    assert written(ev.Notice(message="n")) == ""
