@@ -7,7 +7,7 @@ import { illustrate, illustrationText } from './illustrate.ts';
 import { interruptSignal } from './interrupt.ts';
 import { type OpenedModel, openModel } from './open-model.ts';
 import { createReporter } from './progress.ts';
-import { serveUntilStopped, wholeNumber } from './serve.ts';
+import { portNumber, positiveNumber, serveUntilStopped } from './serve.ts';
 import { recipeOf, trainWithProgress } from './train.ts';
 
 interface DemoFlags {
@@ -26,10 +26,10 @@ export function demoCommand(): Command {
   return new Command('demo')
     .description('the main job end to end on a small real model: train, export, evaluate, report, serve')
     .option('--no-serve', 'end after the report')
-    .option('--port <number>', 'port to serve on', wholeNumber, 8080)
+    .option('--port <number>', 'port to serve on', portNumber, 8080)
     .option('--preset <name>', 'recipe to train by', 'smoke')
     .option('--set <field=value>', 'override a field of the recipe', (word: string, words: string[]) => [...words, word], [])
-    .option('--limit <number>', 'evaluate on the first so many items of each task', wholeNumber)
+    .option('--limit <number>', 'evaluate on the first so many items of each task', positiveNumber)
     .addHelpText('after', '\nExamples:\n  npm run demo\n  npm run demo -- --no-serve')
     .action(async (flags: DemoFlags) => runDemo(flags));
 }

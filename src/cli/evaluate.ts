@@ -18,7 +18,7 @@ import { type CliContext, openContext } from './context.ts';
 import { interruptSignal } from './interrupt.ts';
 import { type OpenedModel, openModel } from './open-model.ts';
 import { createReporter, type Reporter } from './progress.ts';
-import { wholeNumber } from './serve.ts';
+import { positiveNumber, wholeNumber } from './serve.ts';
 import { writeReports } from './write-reports.ts';
 
 /** Tokens kept for the prompt beside thought and answer. */
@@ -75,17 +75,17 @@ export function evaluateCommand(): Command {
     .requiredOption('--tuned <ref>', 'tuned model: path, registry id (run) or Hub id')
     .option('--tasks <names>', 'benchmarks, separated by commas: mini, heldout')
     .option('--items <file>', 'JSON Lines of questions; repeat for more', (word: string, words: string[]) => [...words, word], [])
-    .option('--limit <number>', 'first so many items of each task', wholeNumber)
+    .option('--limit <number>', 'first so many items of each task', positiveNumber)
     .option('--out <folder>', 'where samples and reports go; the same folder again resumes')
-    .option('--attempts <number>', 'samples of each item and arm', wholeNumber, 1)
+    .option('--attempts <number>', 'samples of each item and arm', positiveNumber, 1)
     .option('--seed <number>', 'root of all seeds', wholeNumber, 3407)
     .option('--temperature <number>', 'sampling temperature', number, 0.6)
     .option('--top-p <number>', 'nucleus sampling', number, 0.95)
     .option('--thinking-budget <tokens>', 'after so many tokens the thought is closed and the answer forced', wholeNumber, 4096)
-    .option('--answer-budget <tokens>', 'tokens for the answer', wholeNumber, 1024)
+    .option('--answer-budget <tokens>', 'tokens for the answer', positiveNumber, 1024)
     .option('--margin <pp>', 'call the arms equivalent within so many percentage points', number)
     .option('--template <file>', 'Jinja chat template of both arms; default: the tuned model’s')
-    .option('--slots <number>', 'attempts at once', wholeNumber, 8)
+    .option('--slots <number>', 'attempts at once', positiveNumber, 8)
     .option('--json', 'print the verdict as JSON')
     .addHelpText(
       'after',

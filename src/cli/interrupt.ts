@@ -1,10 +1,12 @@
+import { OSLER_ERR_INTERRUPTED } from '../core/errors.ts';
+
 /** A signal that aborts on the first Ctrl-C or SIGTERM; a second Ctrl-C ends the process at once. */
 export function interruptSignal(onFirst: () => void): AbortSignal {
   const controller = new AbortController();
   const interrupt = (): void => {
     if (controller.signal.aborted) process.exit(130);
     onFirst();
-    controller.abort(new Error('interrupted'));
+    controller.abort(new OSLER_ERR_INTERRUPTED('Interrupted. What was done is kept; run the same command again to go on.'));
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);

@@ -65,17 +65,18 @@ function barOf(title: string): Progress {
 }
 
 function plainOf(title: string, write: (line: string) => void): Progress {
-  const startedMs = performance.now();
+  let firstMs = 0;
   let firstDone: number | undefined;
   let writtenMs = -Infinity;
   let writtenDone = -1;
   return {
     update: (done, total, note = '') => {
-      firstDone ??= done;
       const nowMs = performance.now();
+      // The first unit of work pays for the start, so the pace is measured from there on.
+      if (firstDone === undefined) [firstDone, firstMs] = [done, nowMs];
       if (done === writtenDone || (nowMs - writtenMs < plainEveryMs && done < total)) return;
       const made = done - firstDone;
-      const eta = made > 0 && done < total ? `, ETA ${Math.ceil(((nowMs - startedMs) / made / 1000) * (total - done))} s` : '';
+      const eta = made > 0 && done < total ? `, ETA ${Math.ceil(((nowMs - firstMs) / made / 1000) * (total - done))} s` : '';
       write(`  ${title} ${done}/${total}${note === '' ? '' : ` · ${note}`}${eta}`);
       writtenMs = nowMs;
       writtenDone = done;

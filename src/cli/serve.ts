@@ -9,6 +9,8 @@ import { type OpenedModel, openModel } from './open-model.ts';
 import { createReporter, type Reporter } from './progress.ts';
 
 const drainMs = 30_000;
+/** Of an address that this machine does not have, a name that none has, and a port that is not this user's. */
+const unusableAddressCodes = new Set(['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EACCES']);
 
 interface ServeFlags {
   readonly model: string[];
@@ -28,9 +30,9 @@ export function serveCommand(): Command {
     .option('--model <name=ref>', 'a model to serve: path, registry id or Hub id; repeat for more', collect, [])
     .option('--template <name=file>', 'Jinja chat template in place of that model’s own', collect, [])
     .option('--host <address>', 'address to listen on', '127.0.0.1')
-    .option('--port <number>', 'port to listen on', wholeNumber, 8080)
-    .option('--slots <number>', 'requests at once, of each model', wholeNumber, 8)
-    .option('--context <tokens>', 'tokens that one request may use, prompt and answer together', wholeNumber, 4096)
+    .option('--port <number>', 'port to listen on', portNumber, 8080)
+    .option('--slots <number>', 'requests at once, of each model', positiveNumber, 8)
+    .option('--context <tokens>', 'tokens that one request may use, prompt and answer together', positiveNumber, 4096)
     .option('--max-waiting <number>', 'requests that may wait for a slot before the next is refused with 503', wholeNumber, 64)
     .addHelpText(
       'after',
@@ -109,12 +111,15 @@ function curlLine(origin: string, model: string, needsKey: boolean): string {
   return `curl ${origin}/v1/chat/completions -H 'content-type: application/json'${needsKey ? ' -H "authorization: Bearer $OSLER_API_KEY"' : ''} -d '${body}'`;
 }
 
-async function listen(app: FastifyInstance, at: { host: string; port: number }): Promise<void> {
+/** Opens the port. Throws OSLER_ERR_SERVER_PORT_IN_USE, and OSLER_ERR_USAGE for an address or port that cannot be had. */
+export async function listen(app: FastifyInstance, at: { host: string; port: number }): Promise<void> {
   try {
     await app.listen(at);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') throw new OSLER_ERR_SERVER_PORT_IN_USE(at.port, at.host);
-    throw error;
+    if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') throw error;
+    if (error.code === 'EADDRINUSE') throw new OSLER_ERR_SERVER_PORT_IN_USE(at.port, at.host);
+    if (!unusableAddressCodes.has(error.code)) throw error;
+    throw new OSLER_ERR_USAGE(`Port ${at.port} on "${at.host}" cannot be opened (${error.code}). Choose others with --host and --port.`);
   }
 }
 
@@ -151,9 +156,23 @@ function parsePairs(words: readonly string[], option: string): Map<string, strin
   return pairs;
 }
 
-/** Reads a positive whole number of a flag. */
+/** Reads a whole number of a flag, 0 or more. */
 export function wholeNumber(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is wanted.');
+  return value;
+}
+
+/** Reads a whole number of a flag, 1 or more. */
+export function positiveNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 1) throw new InvalidArgumentError('1 or more is wanted.');
+  return value;
+}
+
+/** Reads a port of a flag; 0 lets the system choose. */
+export function portNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value > 65_535) throw new InvalidArgumentError('a port is at most 65535.');
   return value;
 }

@@ -20,9 +20,8 @@ export class AsyncQueue<T> implements AsyncIterable<T> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void> {
     while (true) {
-      const value = this.#values.shift();
-      if (value !== undefined) {
-        yield value;
+      if (this.#values.length > 0) {
+        yield this.#values.shift() as T; // there is one, and it may be undefined itself
         continue;
       }
       if (this.#end !== undefined) {

@@ -20,7 +20,7 @@ const Environment = z.object({
     .min(1)
     .optional()
     .describe('CPU threads of engine and trainer; default: the cores this process may use'),
-  OSLER_PYTHON: z.string().min(1).optional().describe('Python 3.10+ that makes .venv; default: the first suitable python3 on PATH'),
+  OSLER_PYTHON: z.string().min(1).optional().describe('Python 3.11+ that makes .venv; default: the first suitable python3 on PATH'),
   OSLER_GPU: z.enum(['auto', 'cuda', 'vulkan', 'metal', 'off']).default('auto').describe('what the engine computes on'),
   HF_ENDPOINT: z.url().default('https://huggingface.co').describe('address of the Hub'),
   HF_TOKEN: z.string().min(1).optional().describe('Hub token, for private or gated repositories'),

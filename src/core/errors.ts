@@ -113,7 +113,7 @@ export const OSLER_ERR_SERVER_BIND = createError(
 
 export const OSLER_ERR_PYTHON_MISSING = createError(
   'OSLER_ERR_PYTHON_MISSING',
-  'Training needs Python 3.10 or newer with venv, and %s. On Debian: apt-get install python3 python3-venv',
+  'Training needs Python 3.11 or newer with venv, and %s. On Debian: apt-get install python3 python3-venv',
   424,
 );
 export const OSLER_ERR_PYTHON_SETUP = createError(

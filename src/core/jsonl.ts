@@ -40,7 +40,7 @@ export function parseJsonRows(text: string): { rows: NumberedRow<unknown>[]; pro
       const array: unknown = JSON.parse(source);
       if (Array.isArray(array)) return { rows: array.map((value: unknown, index) => ({ line: index + 1, value })), problems };
     } catch (error) {
-      problems.push({ line: 1, message: `not valid JSON: ${error instanceof Error ? error.message : String(error)}` });
+      problems.push({ line: 1, message: `not valid JSON${placeOf(error)}` });
       return { rows, problems };
     }
   }
@@ -49,7 +49,7 @@ export function parseJsonRows(text: string): { rows: NumberedRow<unknown>[]; pro
     try {
       rows.push({ line: index + 1, value: JSON.parse(line) });
     } catch (error) {
-      problems.push({ line: index + 1, message: `not valid JSON: ${error instanceof Error ? error.message : String(error)}` });
+      problems.push({ line: index + 1, message: `not valid JSON${placeOf(error)}` });
     }
   }
   return { rows, problems };
@@ -82,4 +82,10 @@ export function throwRowProblems(file: string, problems: readonly RowProblem[]):
   const shown = sorted.slice(0, shownProblems).map((problem) => `  line ${problem.line}: ${problem.message}`);
   if (sorted.length > shownProblems) shown.push(`  … and ${sorted.length - shownProblems} more problems`);
   throw new OSLER_ERR_DATA_ROWS(file, new Set(sorted.map((problem) => problem.line)).size, shown.join('\n'));
+}
+
+/** Where JSON ends to be valid. The engine's own message quotes the text, which may be a patient's. */
+function placeOf(error: unknown): string {
+  const place = error instanceof Error ? /position (\d+)/.exec(error.message)?.[1] : undefined;
+  return place === undefined ? ': the line ends too early or has a wrong character' : `: wrong at character ${Number(place) + 1}`;
 }

@@ -43,7 +43,8 @@ function migrate(database: DatabaseSync): void {
     const row = database.prepare('PRAGMA user_version').get();
     const version = Number(row?.['user_version'] ?? 0);
     for (const migration of migrations.slice(version)) database.exec(migration);
-    database.exec(`PRAGMA user_version = ${migrations.length}`);
+    // A newer release's number stays, or its next start would migrate what is migrated already.
+    database.exec(`PRAGMA user_version = ${Math.max(version, migrations.length)}`);
     database.exec('COMMIT');
   } catch (error) {
     database.exec('ROLLBACK');

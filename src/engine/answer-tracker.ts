@@ -21,6 +21,7 @@ export class AnswerTracker {
   readonly #stops: StopMatcher;
   readonly #stopScope: 'content' | 'all';
   #rawText = '';
+  #isRawTextCut = false;
   #completionTokens = 0;
   #reasoningTokens = 0;
 
@@ -51,18 +52,20 @@ export class AnswerTracker {
     return this.#reasoningTokens;
   }
 
-  /** All generated text as it came, tags included. */
+  /** All generated text as it came, tags included, up to a stop string. */
   get rawText(): string {
     return this.#rawText;
   }
 
   /** Takes the text of the next `tokenCount` tokens. */
   push(text: string, tokenCount: number): SplitText {
-    const wasInThought = this.#splitter.isInThought;
-    this.#rawText += text;
+    const before = { isInThought: this.isInThought, closed: this.closed };
+    if (!this.isStopped) this.#rawText += text;
     this.#completionTokens += tokenCount;
     const split = this.#pushText(text);
-    if (wasInThought || this.#splitter.isInThought) this.#reasoningTokens += tokenCount;
+    this.#cutRawText(text.length);
+    // A thought comes first, so all tokens so far are its own, those of an opening tag in pieces too.
+    if (before.isInThought || before.closed !== this.closed) this.#reasoningTokens = this.#completionTokens;
     return split;
   }
 
@@ -71,7 +74,9 @@ export class AnswerTracker {
     this.#rawText += forcedText;
     this.#completionTokens += tokenCount;
     this.#reasoningTokens += tokenCount;
-    return this.#splitter.forceClose(how, message);
+    // What was held for a stop string was generated inside the thought.
+    const held = this.#stopScope === 'all' ? this.#splitter.push(this.#stops.end()) : nothing;
+    return join(held, this.#splitter.forceClose(how, message));
   }
 
   /** The generation is over: gives what was held back. */
@@ -83,6 +88,15 @@ export class AnswerTracker {
     const rest = this.#splitter.end();
     const answer = this.#stops.push(rest.answer);
     return { thought: rest.thought, answer: answer + this.#stops.end() };
+  }
+
+  /** The raw text ends where the answer does: before the stop string. */
+  #cutRawText(addedLength: number): void {
+    const { matched } = this.#stops;
+    if (matched === undefined || this.#isRawTextCut) return;
+    this.#isRawTextCut = true;
+    const place = this.#rawText.indexOf(matched, Math.max(0, this.#rawText.length - addedLength - matched.length));
+    if (place >= 0) this.#rawText = this.#rawText.slice(0, place);
   }
 
   #pushText(text: string): SplitText {

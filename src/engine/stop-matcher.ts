@@ -1,29 +1,38 @@
 import { partialSuffixLength } from './thought-splitter.ts';
 
-/** Ends a stream of text before the first of several stop strings, over piece boundaries too. */
+/** Ends a stream of text before the stop string that is complete first, over piece boundaries too, however the text is cut. */
 export class StopMatcher {
   #held = '';
-  #isStopped = false;
+  #matched: string | undefined;
   readonly #stops: readonly string[];
 
   constructor(stops: readonly string[]) {
     this.#stops = stops.filter((stop) => stop !== '');
   }
 
+  /** The stop string that was met. */
+  get matched(): string | undefined {
+    return this.#matched;
+  }
+
   /** Whether a stop string was met: all later text is dropped. */
   get isStopped(): boolean {
-    return this.#isStopped;
+    return this.#matched !== undefined;
   }
 
   /** Gives the part of the text that is certain to stand before any stop string. */
   push(text: string): string {
-    if (this.#isStopped) return '';
+    if (this.isStopped) return '';
     if (this.#stops.length === 0) return text;
     this.#held += text;
-    const places = this.#stops.map((stop) => this.#held.indexOf(stop)).filter((place) => place >= 0);
-    if (places.length > 0) {
-      this.#isStopped = true;
-      return this.#held.slice(0, Math.min(...places));
+    // Letter by letter, the text ends at the stop string that is complete first; of several that end there, the longest counts.
+    const [first] = this.#stops
+      .filter((stop) => this.#held.includes(stop))
+      .map((stop) => ({ stop, start: this.#held.indexOf(stop), end: this.#held.indexOf(stop) + stop.length }))
+      .toSorted((a, b) => a.end - b.end || a.start - b.start);
+    if (first !== undefined) {
+      this.#matched = first.stop;
+      return this.#held.slice(0, first.start);
     }
     const keep = this.#held.length - Math.max(...this.#stops.map((stop) => partialSuffixLength(this.#held, stop)));
     const certain = this.#held.slice(0, keep);
@@ -33,7 +42,7 @@ export class StopMatcher {
 
   /** The text is over: gives what was held back. */
   end(): string {
-    const text = this.#isStopped ? '' : this.#held;
+    const text = this.isStopped ? '' : this.#held;
     this.#held = '';
     return text;
   }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { OSLER_ERR_DATA_ROWS, OSLER_ERR_EVALUATION_TASK_UNKNOWN } from '../core/errors.ts';
+import { OSLER_ERR_DATA_ROWS, OSLER_ERR_EVALUATION_TASK_UNKNOWN, OSLER_ERR_USAGE } from '../core/errors.ts';
 import { checkRows, readTextFile } from '../core/jsonl.ts';
 import { packageRoot } from '../core/package-root.ts';
 import { Question } from '../core/schema/question.ts';
@@ -42,13 +42,18 @@ export function listTasks(): string[] {
 /**
  * Loads the items of every task, in order.
  *
- * @throws OSLER_ERR_EVALUATION_TASK_UNKNOWN, OSLER_ERR_FILE_NOT_FOUND, OSLER_ERR_DATA_ROWS naming all bad lines
+ * @throws OSLER_ERR_USAGE, OSLER_ERR_EVALUATION_TASK_UNKNOWN, OSLER_ERR_FILE_NOT_FOUND, OSLER_ERR_DATA_ROWS naming all bad lines
  */
 export async function loadTasks(request: TaskRequest): Promise<TaskItems[]> {
   const loaded: TaskItems[] = [];
   for (const name of request.tasks)
     loaded.push(...(name === 'heldout' ? [await loadHeldOut(request.heldOutFile)] : await loadBenchmark(name)));
   for (const file of request.itemFiles) loaded.push(...(await loadItemFile(file)));
+  const doubled = loaded.find((task, index) => loaded.findIndex((other) => other.task === task.task) < index);
+  if (doubled !== undefined)
+    throw new OSLER_ERR_USAGE(
+      `Two tasks are called "${doubled.task}", and their samples could not be told apart. Name each once, or rename one of the files.`,
+    );
   return loaded.map((task) => ({ ...task, items: request.limit === null ? task.items : task.items.slice(0, request.limit) }));
 }
 

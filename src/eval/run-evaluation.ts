@@ -78,13 +78,21 @@ function blocksOf(jobs: readonly Job[], slots: Readonly<Record<Arm, number>>): {
   return blocks;
 }
 
+/** Throws the first failure once all work has ended: nothing may append to the log after that, nor begin anew. */
 async function runPool(jobs: readonly Job[], width: number, work: (job: Job) => Promise<void>): Promise<void> {
-  const iterator = jobs.values();
+  const open = [...jobs];
+  const failures: unknown[] = [];
   await Promise.all(
     Array.from({ length: Math.min(width, jobs.length) }, async () => {
-      for (const job of iterator) await work(job);
+      try {
+        for (let job = open.shift(); job !== undefined; job = open.shift()) await work(job);
+      } catch (error) {
+        open.length = 0;
+        failures.push(error);
+      }
     }),
   );
+  if (failures.length > 0) throw failures[0];
 }
 
 /** An engine that died is waited for: its own restart loses the attempt, not the evaluation. */

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { Socket } from 'node:net';
 import fastifyHelmet from '@fastify/helmet';
 import fastify, { type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
@@ -24,6 +25,8 @@ export interface ServerDeps {
   readonly clock: Clock;
   readonly apiKey: string | null;
   readonly logLevel: string;
+  /** Where log lines go; left out: stdout. */
+  readonly logStream?: { write(line: string): void };
 }
 
 /** What routes get. */
@@ -35,11 +38,12 @@ export interface AppDeps extends ServerDeps {
 export async function buildApp(serverDeps: ServerDeps): Promise<FastifyInstance> {
   const deps: AppDeps = { ...serverDeps, metrics: new Metrics(serverDeps.models) };
   const app = fastify({
-    logger: { level: deps.logLevel },
+    logger: { level: deps.logLevel, ...(deps.logStream && { stream: deps.logStream }) },
     genReqId: () => createRequestId('req'),
     bodyLimit: bodyLimitBytes,
     forceCloseConnections: 'idle',
   });
+  closeConnectionsAtShutdown(app);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(handleError);
@@ -58,6 +62,29 @@ export async function buildApp(serverDeps: ServerDeps): Promise<FastifyInstance>
   await app.register(chatRoutes(deps));
   await app.register(runRoutes(deps));
   return app;
+}
+
+/**
+ * Closes what `close()` of Node would wait for: connections opened ahead that never sent a request,
+ * and those kept alive after an answer that was streamed into the shutdown.
+ */
+function closeConnectionsAtShutdown(app: FastifyInstance): void {
+  const silent = new Set<Socket>();
+  let isClosing = false;
+  app.server.on('connection', (socket: Socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  app.server.on('request', (request, response) => {
+    silent.delete(request.socket);
+    response.once('close', () => {
+      if (isClosing) request.socket.destroySoon();
+    });
+  });
+  app.addHook('preClose', async () => {
+    isClosing = true;
+    for (const socket of silent) socket.destroy();
+  });
 }
 
 /** Compares in constant time; digests make the lengths equal. */

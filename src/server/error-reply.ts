@@ -25,9 +25,20 @@ export function errorBodyOf(error: unknown, requestId: string): { status: number
 /** Fastify's one error handler. */
 export function handleError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const { status, body } = errorBodyOf(error, request.id);
-  if (status >= 500) request.log.error({ code: body.error.code, err: isOslerError(error) ? undefined : error }, 'request failed');
+  if (status >= 500) logFailure(request, error, 'request failed');
   if (status === 503) void reply.header('retry-after', '5');
   void reply.status(status).send(body);
+}
+
+/** Logs what broke and where, without its message: that may quote a prompt or an answer. */
+export function logFailure(request: FastifyRequest, error: unknown, message: string): void {
+  if (isOslerError(error)) {
+    request.log.error({ code: error.code }, message);
+    return;
+  }
+  const name = error instanceof Error ? error.name : typeof error;
+  const frames = error instanceof Error ? (error.stack?.replace(error.message, '').match(/^ +at .+$/gm) ?? []) : [];
+  request.log.error({ error: name, stack: frames.map((frame) => frame.trim()) }, message);
 }
 
 function knownErrorOf(error: unknown, requestId: string): OslerError {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { parse as parseYaml } from 'yaml';
+import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { Config } from '../core/config.ts';
 import { OSLER_ERR_DATA_EMPTY, OSLER_ERR_FILE_NOT_FOUND, OSLER_ERR_USAGE } from '../core/errors.ts';
@@ -65,11 +65,16 @@ export async function locateDataset(
 async function fileOfConfig(cardFile: string, config: string | null, ref: string): Promise<string> {
   const text = await readFile(cardFile, 'utf8').catch(() => '');
   const front = /^---\n(.*?)\n---/s.exec(text)?.[1] ?? '';
-  const card = CardConfigs.safeParse(parseYaml(front) ?? {});
+  const document = parseDocument(front);
+  const card = CardConfigs.safeParse(document.errors.length > 0 ? {} : (document.toJS() ?? {}));
   const configs = card.success ? (card.data.configs ?? []) : [];
   const chosen = config === null ? configs[0] : configs.find((candidate) => candidate.config_name === config);
-  const names =
-    chosen === undefined ? [] : [chosen.data_files].flat().flatMap((entry) => (typeof entry === 'string' ? [entry] : [entry.path].flat()));
+  const entries = chosen === undefined ? [] : [chosen.data_files].flat();
+  const isOfTraining = (entry: (typeof entries)[number]): boolean => typeof entry === 'string' || (entry.split ?? 'train') === 'train';
+  const ofTraining = entries.filter(isOfTraining);
+  const names = (ofTraining.length > 0 ? ofTraining : entries).flatMap((entry) =>
+    typeof entry === 'string' ? [entry] : [entry.path].flat(),
+  );
   const file = names.find((name) => /\.jsonl?$/.test(name));
   if (file !== undefined) return file;
   const known = configs.map((candidate) => candidate.config_name).join(', ') || 'none';

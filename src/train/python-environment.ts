@@ -61,6 +61,8 @@ export async function ensurePython(options: {
 /** Environment of every Python program of ours. */
 export function trainerEnvironment(): NodeJS.ProcessEnv {
   return childEnvironment({
+    // Threads that wait sleep instead of spinning: another busy process then costs its share, not a tenfold slowdown.
+    OMP_WAIT_POLICY: 'PASSIVE',
     PYTHONPATH: trainerSources,
     PYTHONUNBUFFERED: '1',
     TOKENIZERS_PARALLELISM: 'false',
@@ -68,14 +70,14 @@ export function trainerEnvironment(): NodeJS.ProcessEnv {
   });
 }
 
-/** A Python of 3.10 or newer that can make virtual environments. */
+/** A Python of 3.11 or newer (TRL 1.15.0 and its dependencies want no less) that can make virtual environments. */
 async function findPython(wanted: string | null): Promise<string> {
   const tried: string[] = [];
-  const candidates = wanted === null ? ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'] : [wanted];
+  const candidates = wanted === null ? ['python3', 'python3.13', 'python3.12', 'python3.11', 'python'] : [wanted];
   for (const candidate of candidates) {
     const result = await execa(candidate, ['-c', 'import sys, venv, ensurepip; print("%d.%d" % sys.version_info[:2])'], { reject: false });
     const [major = 0, minor = 0] = result.exitCode === 0 ? result.stdout.split('.').map(Number) : [];
-    if (major === 3 && minor >= 10) return candidate;
+    if (major === 3 && minor >= 11) return candidate;
     if (result.exitCode === 0) tried.push(`"${candidate}" is ${result.stdout}`);
   }
   throw new OSLER_ERR_PYTHON_MISSING(tried.length > 0 ? tried.join(', ') : `none was found (looked for: ${candidates.join(', ')})`);

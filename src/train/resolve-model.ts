@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../core/config.ts';
@@ -48,12 +49,14 @@ export async function resolveModel(ref: string, revision: string | null, deps: R
   const model = known.find((candidate) => candidate.id === ref);
   if (model !== undefined) return await resolveKnown(model, revision, deps);
   const hubId = parseHubId(ref);
-  if (hubId === undefined)
-    throw new OSLER_ERR_MODEL_UNKNOWN(
-      ref,
-      [...known.map((candidate) => candidate.id), ...deps.models.list().map((candidate) => candidate.id)].join(', '),
-    );
+  if (hubId === undefined) throw unknownModel(ref, deps.models);
   return await fetchFromHub(ref, { ...hubId, revision: hubId.revision ?? revision }, deps);
+}
+
+/** Whether a REF can name a model at all, without fetching anything. Throws OSLER_ERR_MODEL_UNKNOWN. */
+export function checkModelRef(ref: string, models: ModelStore): void {
+  const isNamed = models.find(ref) !== undefined || listKnownModels().some((model) => model.id === ref) || parseHubId(ref) !== undefined;
+  if (!isNamed && !existsSync(path.resolve(ref))) throw unknownModel(ref, models);
 }
 
 /** The model as GGUF, converted to q8_0 once and kept where it comes as safetensors. */
@@ -77,6 +80,11 @@ export function requireTransformers(model: ResolvedModel): string {
     model.ref,
     'it is a GGUF file, and training starts from a folder with config.json and safetensors. Give that folder, or a Hub id.',
   );
+}
+
+function unknownModel(ref: string, models: ModelStore): Error {
+  const ids = [...listKnownModels(), ...models.list()].map((model) => model.id);
+  return new OSLER_ERR_MODEL_UNKNOWN(ref, ids.join(', '));
 }
 
 async function resolvePath(ref: string): Promise<ResolvedModel | undefined> {

@@ -29,9 +29,9 @@ export function startTrainer(options: { python: string; folder: RunFolder; start
 }
 
 /** Whether that very trainer is still running; another process that was given its number later is not taken for it. */
-export async function isTrainerAlive(trainer: TrainerProcess): Promise<boolean> {
+export async function isTrainerAlive(trainer: TrainerProcess, folder: Pick<RunFolder, 'job'>): Promise<boolean> {
   const command = await readFile(`/proc/${trainer.pid}/cmdline`, 'utf8').catch(() => undefined);
-  if (command !== undefined) return command.includes('osler_trainer');
+  if (command !== undefined) return command.includes('osler_trainer') && command.includes(folder.job);
   try {
     process.kill(trainer.pid, 0);
     return process.platform !== 'linux';

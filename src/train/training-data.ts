@@ -48,7 +48,9 @@ export function splitRows(
       ` to train on: it has ${rows.length}, the recipe starts at row ${data.offset} and keeps ${data.heldOutRows} out`,
     );
   const trained = new Set(train.map((row) => row.id));
-  const heldOut = rows.slice(end, end + data.heldOutRows).filter((row) => !trained.has(row.id));
+  // A row that stands twice would be evaluated twice under one id.
+  const kept = new Map(rows.slice(end, end + data.heldOutRows).map((row) => [row.id, row]));
+  const heldOut = [...kept.values()].filter((row) => !trained.has(row.id));
   return { train, heldOut };
 }
 

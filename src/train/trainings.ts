@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeFileAtomically, writeJsonAtomically } from '../core/atomic-file.ts';
@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Config } from '../core/config.ts';
 import { sha256OfFile } from '../core/digest.ts';
 import { messageOf, OSLER_ERR_FILE_NOT_FOUND, OSLER_ERR_INTERRUPTED, OSLER_ERR_RUN_FAILED, OSLER_ERR_RUN_STATE } from '../core/errors.ts';
+import { checkFreeDisk } from '../core/free-disk.ts';
 import { createDatedId } from '../core/ids.ts';
 import type { Recipe } from '../core/schema/recipe.ts';
 import { isEnded, type Run } from '../core/schema/run.ts';
@@ -17,13 +18,15 @@ import { locateDataset } from './dataset-source.ts';
 import { followEvents } from './event-file.ts';
 import type { ModelStore } from './model-store.ts';
 import { ensurePython, type ReportStep, trainerSources } from './python-environment.ts';
-import { requireTransformers, resolveModel } from './resolve-model.ts';
+import { checkModelRef, requireTransformers, resolveModel } from './resolve-model.ts';
 import { type RunFolder, runFolder } from './run-folder.ts';
 import type { RunStore } from './run-store.ts';
 import { readTrainingData } from './training-data.ts';
 import { isTrainerAlive, startTrainer, stopTrainer, tailLog } from './trainer-process.ts';
 
 const pollMs = 200;
+/** Merged model and GGUF are about as large as the base each; adapter and checkpoints are small beside them. */
+const outputsPerBase = 2.2;
 
 export interface TrainingsDeps {
   readonly config: Config;
@@ -51,6 +54,11 @@ export class Trainings {
     this.#deps = deps;
   }
 
+  /** OSLER_HOME of these trainings. */
+  get home(): string {
+    return this.#deps.config.home;
+  }
+
   folder(id: string): RunFolder {
     return runFolder(this.#deps.config.home, id);
   }
@@ -63,11 +71,12 @@ export class Trainings {
     return this.#deps.runs.list();
   }
 
-  /** Checks what users get wrong, rows and template, before a run exists. Throws what `execute` would. */
+  /** Checks what users get wrong, rows, template and the base's name, before a run exists. Throws what `execute` would. */
   async check(recipe: Recipe, signal?: AbortSignal): Promise<void> {
     const dataset = await locateDataset(recipe.data, { config: this.#deps.config, signal });
     await readTrainingData(dataset.file, recipe.data);
     locateTemplate(recipe.template);
+    checkModelRef(recipe.base.ref, this.#deps.models);
   }
 
   /** Registers a run; `execute` does the work. The same key gives the same run and trains once. */
@@ -123,17 +132,18 @@ export class Trainings {
     if (run.state === 'done') return;
     if (run.state === 'cancelled') throw new OSLER_ERR_RUN_STATE(id, run.state, 'start a new run.');
     try {
-      const isRunning = run.trainer !== null && (await isTrainerAlive(run.trainer));
+      const isRunning = run.trainer !== null && (await isTrainerAlive(run.trainer, this.folder(id)));
       if (!isRunning && !existsSync(path.join(this.folder(id).merged, 'config.json'))) await this.#prepareAndStart(run, options);
       await this.#followTrainer(id, options);
       if (options.isDryRun !== true) await this.#convert(runs.get(id), options);
       this.#throwIfCancelled(id);
       runs.setState(id, 'done');
     } catch (error) {
+      const isInterrupted = options.signal?.aborted === true;
       const { state } = runs.get(id);
-      if (state !== 'cancelled' && state !== 'stopped')
-        runs.setState(id, options.signal?.aborted === true ? 'stopped' : 'failed', messageOf(error));
-      throw error;
+      if (state !== 'cancelled' && state !== 'stopped') runs.setState(id, isInterrupted ? 'stopped' : 'failed', messageOf(error));
+      if (!isInterrupted || error instanceof OSLER_ERR_INTERRUPTED) throw error;
+      throw new OSLER_ERR_INTERRUPTED(`Run "${id}" was stopped. Go on with: osler train --resume ${id}`);
     }
   }
 
@@ -151,7 +161,9 @@ export class Trainings {
       onStep: options.onStep,
       signal: options.signal,
     });
+    const basePath = requireTransformers(base);
     await mkdir(folder.root, { recursive: true });
+    await checkFreeDisk(folder.root, outputsPerBase * (await folderBytes(basePath)));
     await writeJsonAtomically(folder.recipe, recipe);
     await writeFileAtomically(folder.trainRows, data.train.map((row) => `${JSON.stringify(row)}\n`).join(''));
     await writeFileAtomically(folder.heldOutRows, data.heldOut.map((row) => `${JSON.stringify(row)}\n`).join(''));
@@ -170,7 +182,7 @@ export class Trainings {
       schemaVersion: 1,
       runId: run.id,
       recipe,
-      basePath: requireTransformers(base),
+      basePath,
       trainFile: folder.trainRows,
       heldOutFile: data.heldOut.length > 0 ? folder.heldOutRows : null,
       templateFile: folder.template,
@@ -180,10 +192,11 @@ export class Trainings {
       dryRun: options.isDryRun ?? false,
     } satisfies TrainJob);
     await writeJsonAtomically(folder.job, job);
-    this.#throwIfCancelled(run.id);
-    options.signal?.throwIfAborted();
     // Events of an interrupted try would be taken for this one's.
     await rm(folder.events, { force: true });
+    // Nothing is awaited from here on, so that no cancellation can fall between this check and the start.
+    this.#throwIfCancelled(run.id);
+    options.signal?.throwIfAborted();
     runs.setTrainer(run.id, startTrainer({ python, folder, startedAt: clock.now().toISOString() }));
     runs.setState(run.id, 'training');
   }
@@ -199,7 +212,7 @@ export class Trainings {
     let last: TrainEvent | undefined;
     try {
       for await (const event of followEvents(folder.events, {
-        isActive: async () => trainer !== null && (await isTrainerAlive(trainer)),
+        isActive: async () => trainer !== null && (await isTrainerAlive(trainer, folder)),
       })) {
         last = event;
         options.onEvent?.(event);
@@ -270,4 +283,11 @@ export function locateTemplate(name: string): string {
     candidates.find((candidate) => existsSync(candidate));
   if (file === undefined) throw new OSLER_ERR_FILE_NOT_FOUND(name);
   return file;
+}
+
+/** Bytes of the files directly in a folder. */
+async function folderBytes(folder: string): Promise<number> {
+  const names = await readdir(folder);
+  const sizes = await Promise.all(names.map(async (name) => (await stat(path.join(folder, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }

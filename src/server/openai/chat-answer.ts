@@ -52,11 +52,17 @@ export async function* encodeChunks(
   yield chunk({ role: 'assistant' });
   let closed: ThoughtClosed = 'none';
   const isRaw = head.format === 'none';
+  let isSeparatorDue = false;
   if (isRaw && head.request.isThoughtPreopened) yield chunk({ content: rawText(head, '') });
   let isInRawThought = isRaw && head.request.isThoughtPreopened;
   for await (const event of events) {
     if (event.type === 'thought-closed') {
       closed = event.how;
+      if (isInRawThought && closed !== 'never') {
+        yield chunk({ content: `\n${defaultThoughtTags.close}` });
+        isInRawThought = false;
+        isSeparatorDue = true;
+      }
     } else if (event.type === 'finish') {
       yield { ...chunk({}, event.reason), osler: encodeDetails(head, closed, event) };
       if (includeUsage) yield { ...envelope(head, 'chat.completion.chunk'), choices: [], usage: encodeUsage(event.usage) };
@@ -67,8 +73,10 @@ export async function* encodeChunks(
         isInRawThought = true;
       }
       if (event.answer !== '') {
-        yield chunk({ content: isInRawThought ? `\n${defaultThoughtTags.close}\n\n${event.answer}` : event.answer });
+        const before = isInRawThought ? `\n${defaultThoughtTags.close}\n\n` : isSeparatorDue ? '\n\n' : '';
+        yield chunk({ content: before + event.answer });
         isInRawThought = false;
+        isSeparatorDue = false;
       }
     } else {
       if (event.thought !== '') yield chunk({ reasoning_content: event.thought });
@@ -81,8 +89,10 @@ function envelope(head: AnswerHead, object: string): Record<string, unknown> {
   return { id: head.id, object, created: head.createdSeconds, model: head.model.name, system_fingerprint: fingerprintOf(head.model) };
 }
 
+/** Generated text after the opening tag of the prompt, with the white space that the template has there. */
 function rawText(head: AnswerHead, text: string): string {
-  return head.request.isThoughtPreopened ? `${defaultThoughtTags.open}\n${text}` : text;
+  const { isThoughtPreopened, prompt } = head.request;
+  return isThoughtPreopened ? prompt.slice(prompt.lastIndexOf(defaultThoughtTags.open)) + text : text;
 }
 
 function encodeUsage(usage: Usage): Record<string, unknown> {

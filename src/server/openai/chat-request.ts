@@ -39,13 +39,13 @@ export const ChatRequest = z.looseObject({
   n: z.int().min(1).nullish(),
   user: z.string().nullish(),
   // Fields below are refused by name where they ask for something.
-  logprobs: z.unknown(),
-  top_logprobs: z.unknown(),
-  logit_bias: z.unknown(),
-  response_format: z.unknown(),
-  tools: z.unknown(),
-  tool_choice: z.unknown(),
-  functions: z.unknown(),
+  logprobs: z.unknown().optional(),
+  top_logprobs: z.unknown().optional(),
+  logit_bias: z.unknown().optional(),
+  response_format: z.unknown().optional(),
+  tools: z.unknown().optional(),
+  tool_choice: z.unknown().optional(),
+  functions: z.unknown().optional(),
 });
 export type ChatRequest = z.infer<typeof ChatRequest>;
 

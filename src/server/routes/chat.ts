@@ -1,11 +1,12 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { OSLER_ERR_INTERRUPTED } from '../../core/errors.ts';
 import { createRequestId } from '../../core/ids.ts';
 import type { AppDeps } from '../app.ts';
 import { type AnswerHead, encodeChunks, encodeCompletion } from '../openai/chat-answer.ts';
 import { ChatRequest } from '../openai/chat-request.ts';
 import { readChatRequest } from '../openai/read-chat-request.ts';
-import { errorBodyOf } from '../error-reply.ts';
+import { errorBodyOf, logFailure } from '../error-reply.ts';
 import { encodeSse } from '../sse.ts';
 
 /** POST /v1/chat/completions, whole or streamed. */
@@ -23,13 +24,21 @@ export function chatRoutes(deps: AppDeps): FastifyPluginAsyncZod {
         format: body.reasoning_format === 'none' ? 'none' : 'auto',
       };
       const left = new AbortController();
-      reply.raw.once('close', () => left.abort());
       const events = deps.metrics.observe(model.name, model.engine.generate(generate, left.signal));
+      reply.raw.once('close', () => {
+        left.abort();
+        // A body that was never read leaves its source open: the work ends here in any case.
+        events.return().catch(() => undefined);
+      });
+      const orLeft = (error: unknown): never => {
+        throw left.signal.aborted ? new OSLER_ERR_INTERRUPTED('The client left before the answer was there.') : error;
+      };
       void reply.header('x-request-id', request.id);
-      if (body.stream !== true) return encodeCompletion(head, await Array.fromAsync(events));
+      if (body.stream !== true) return encodeCompletion(head, await Array.fromAsync(events).catch(orLeft));
 
       // Errors before the first event get a status of their own; later ones can only be told in the stream.
-      const first = await events.next();
+      const first = await events.next().catch(orLeft);
+      if (left.signal.aborted) orLeft(undefined);
       async function* all() {
         if (first.done !== true) yield first.value;
         yield* events;
@@ -41,8 +50,8 @@ export function chatRoutes(deps: AppDeps): FastifyPluginAsyncZod {
           yield { data: '[DONE]' };
         } catch (error) {
           if (left.signal.aborted) return;
-          request.log.error({ err: error instanceof Error ? error.name : 'error' }, 'stream failed');
-          yield { data: JSON.stringify(errorBodyOf(error, request.id).body) };
+          logFailure(request, error, 'stream failed');
+          yield { event: 'error', data: JSON.stringify(errorBodyOf(error, request.id).body) };
         }
       }
       return await reply

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { messageOf } from '../../core/errors.ts';
 import { resolveRecipe } from '../../train/recipe.ts';
 import type { AppDeps } from '../app.ts';
+import { checkServicePaths } from '../service-paths.ts';
 import { encodeSse } from '../sse.ts';
 
 /** Body of POST /api/runs: a preset and what to change in it. */
@@ -30,6 +31,7 @@ export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {
         preset: preset.replaceAll(/[/\\]|\.json$/g, '?'),
         set: { ...(data !== undefined && { 'data.ref': data }), ...(base !== undefined && { 'base.ref': base }), ...set },
       });
+      checkServicePaths(recipe, trainings.home);
       await trainings.check(recipe);
       const key = request.headers['idempotency-key'];
       const { run, isNew } = trainings.create(recipe, typeof key === 'string' && key !== '' ? key : null);

@@ -1,6 +1,6 @@
 import os from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { checkFreeDisk, diskFullOf } from '../../../../src/core/hub/free-disk.ts';
+import { checkFreeDisk, diskFullOf } from '../../../src/core/free-disk.ts';
 
 describe('checkFreeDisk', () => {
   it('lets pass what fits and refuses what does not', async () => {

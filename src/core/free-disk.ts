@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import { OSLER_ERR_DISK_FULL } from '../errors.ts';
+import { OSLER_ERR_DISK_FULL } from './errors.ts';
 
 /** Kept free beyond what is asked for, so that the store and its log can still write. */
 const reserveBytes = 64 << 20;

@@ -1,0 +1,25 @@
+import { Command } from 'commander';
+import { demoCommand } from './demo.ts';
+import { evaluateCommand } from './evaluate.ts';
+import { runsCommand } from './runs.ts';
+import { serveCommand } from './serve.ts';
+import { trainCommand } from './train.ts';
+
+/** The command line, without running it. */
+export const program = new Command('osler')
+  .description(
+    'Tune a reasoning model on medical questions, serve it with the thought apart from the answer, and say whether tuning helped.\nFor research only; not a medical device.',
+  )
+  .addCommand(demoCommand())
+  .addCommand(trainCommand())
+  .addCommand(runsCommand())
+  .addCommand(serveCommand())
+  .addCommand(evaluateCommand())
+  .showSuggestionAfterError();
+throwUsageErrors(program);
+
+/** Every level needs it said: wrong words then end with our exit code, not Commander's. */
+function throwUsageErrors(command: Command): void {
+  command.exitOverride();
+  for (const inner of command.commands) throwUsageErrors(inner);
+}

@@ -1,0 +1,117 @@
+import path from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import type { FastifyInstance } from 'fastify';
+import { onTestFinished } from 'vitest';
+import { systemClock } from '../../../src/core/clock.ts';
+import type { Config } from '../../../src/core/config.ts';
+import { openStore } from '../../../src/core/store.ts';
+import { ChatTemplate } from '../../../src/engine/chat-template.ts';
+import type { Engine, GenerateRequest } from '../../../src/engine/engine.ts';
+import { ScriptedEngine, type ScriptedEngineOptions } from '../../../src/engine/scripted/scripted-engine.ts';
+import { buildApp } from '../../../src/server/app.ts';
+import { type ServedModel, ServedModels } from '../../../src/server/served-model.ts';
+import { ModelStore } from '../../../src/train/model-store.ts';
+import { RunStore } from '../../../src/train/run-store.ts';
+import { Trainings } from '../../../src/train/trainings.ts';
+import { readProjectTemplate } from '../../support/project-template.ts';
+import { testConfig } from '../../support/test-home.ts';
+
+/** A thought and an answer in the project's own layout, as a model writes them after an open tag. */
+export const plainReply = 'I weigh the signs.\n</think>\n\nIt is scurvy, from lack of vitamin C.';
+
+export interface ServiceOptions {
+  /** Models to serve; default: one named `tuned` that answers `plainReply`. */
+  readonly models?: readonly ServedModel[];
+  readonly apiKey?: string;
+  readonly logLevel?: string;
+}
+
+/** The real app in this process, its log kept in memory, its store in a folder that goes away with the test. */
+export interface Service {
+  readonly app: FastifyInstance;
+  readonly home: string;
+  readonly config: Config;
+  readonly trainings: Trainings;
+  /** Everything that was logged so far. */
+  log(): string;
+  /** Opens a port on 127.0.0.1 and gives the origin. */
+  listen(): Promise<string>;
+}
+
+/** Builds the service for the running test, or for all tests of a file with an `onEnd` of its own. */
+export async function startService(
+  options: ServiceOptions = {},
+  onEnd: (end: () => Promise<void>) => void = onTestFinished,
+): Promise<Service> {
+  const home = await mkdtemp(path.join(os.tmpdir(), 'osler-service-'));
+  const config = testConfig(home);
+  const database = openStore(home);
+  const trainings = new Trainings({
+    config,
+    clock: systemClock,
+    runs: new RunStore(database, systemClock),
+    models: new ModelStore(database),
+  });
+  const lines: string[] = [];
+  const app = await buildApp({
+    models: new ServedModels(options.models ?? [scriptedModel()]),
+    trainings,
+    clock: systemClock,
+    apiKey: options.apiKey ?? null,
+    logLevel: options.logLevel ?? 'trace',
+    logStream: { write: (line) => lines.push(line) },
+  });
+  onEnd(async () => {
+    await app.close();
+    database.close();
+    await rm(home, { recursive: true, force: true });
+  });
+  return {
+    app,
+    home,
+    config,
+    trainings,
+    log: () => lines.join(''),
+    listen: async () => await app.listen({ host: '127.0.0.1', port: 0 }),
+  };
+}
+
+/** A served model with the project's template, around any engine. */
+export function servedModel(engine: Engine, changes: Partial<ServedModel> & { source?: string } = {}): ServedModel {
+  const { source = readProjectTemplate(), ...rest } = changes;
+  return {
+    name: 'tuned',
+    ref: 'scripted',
+    engine,
+    template: new ChatTemplate({ owner: 'tuned', source, bosToken: '<s>', eosToken: '</s>' }),
+    weightsDigest: 'a'.repeat(64),
+    createdSeconds: 1_700_000_000,
+    ...rest,
+  };
+}
+
+/** A served model that plays a script; what it is asked is pushed to `seen`. */
+export function scriptedModel(
+  script: Omit<ScriptedEngineOptions, 'reply'> & { reply?: string; seen?: GenerateRequest[]; name?: string } = {},
+): ServedModel {
+  const { reply = plainReply, seen, name = 'tuned', ...options } = script;
+  const engine = new ScriptedEngine({
+    ...options,
+    reply: (request) => {
+      seen?.push(request);
+      return reply;
+    },
+  });
+  return servedModel(engine, { name });
+}
+
+/** A chat body with one question. */
+export function chatBody(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return { model: 'tuned', messages: [{ role: 'user', content: 'Which deficiency causes scurvy?' }], ...changes };
+}
+
+/** Posts a chat request into the app without a port. */
+export async function postChat(service: Service, changes: Record<string, unknown> = {}, headers: Record<string, string> = {}) {
+  return await service.app.inject({ method: 'POST', url: '/v1/chat/completions', payload: chatBody(changes), headers });
+}

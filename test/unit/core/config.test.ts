@@ -1,0 +1,96 @@
+import os from 'node:os';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { childEnvironment, readConfig } from '../../../src/core/config.ts';
+import { errorOf } from '../../support/error-of.ts';
+
+describe('readConfig', () => {
+  it('has a default for every setting', () => {
+    expect(readConfig({})).toEqual({
+      home: path.join(os.homedir(), '.osler'),
+      logLevel: 'info',
+      apiKey: null,
+      threads: Math.min(os.availableParallelism(), 256),
+      python: null,
+      gpu: 'auto',
+      hubEndpoint: 'https://huggingface.co',
+      hubToken: null,
+      isCi: false,
+    });
+  });
+
+  it('takes every setting from the environment', () => {
+    const config = readConfig({
+      OSLER_HOME: 'some/home',
+      OSLER_LOG_LEVEL: 'warn',
+      OSLER_API_KEY: '0123456789abcdef',
+      OSLER_THREADS: '3',
+      OSLER_PYTHON: '/usr/bin/python3.12',
+      OSLER_GPU: 'off',
+      HF_ENDPOINT: 'https://hub.example.org///',
+      HF_TOKEN: 'hf_1',
+      CI: 'true',
+    });
+    expect(config).toEqual({
+      home: path.resolve('some/home'),
+      logLevel: 'warn',
+      apiKey: '0123456789abcdef',
+      threads: 3,
+      python: '/usr/bin/python3.12',
+      gpu: 'off',
+      hubEndpoint: 'https://hub.example.org',
+      hubToken: 'hf_1',
+      isCi: true,
+    });
+  });
+
+  it('reports all problems together, each with the name of its variable', async () => {
+    const error = await errorOf(() =>
+      readConfig({ OSLER_LOG_LEVEL: 'loud', OSLER_API_KEY: 'short', OSLER_THREADS: 'many', OSLER_GPU: 'abacus', HF_ENDPOINT: 'hub' }),
+    );
+    expect(error.code).toBe('OSLER_ERR_CONFIG_INVALID');
+    expect(error.message).toContain('5 problem(s)');
+    for (const name of ['OSLER_LOG_LEVEL', 'OSLER_API_KEY', 'OSLER_THREADS', 'OSLER_GPU', 'HF_ENDPOINT'])
+      expect(error.message).toContain(`\n  ${name}: `);
+  });
+
+  it('never shows the value of a secret in a problem', async () => {
+    const error = await errorOf(() => readConfig({ OSLER_API_KEY: 'hunter2' }));
+    expect(error.message).not.toContain('hunter2');
+  });
+
+  it.each(['0', '-2', '1.5', 'NaN', '1e999'])('refuses %s threads', async (text) => {
+    expect((await errorOf(() => readConfig({ OSLER_THREADS: text }))).message).toContain('OSLER_THREADS');
+  });
+
+  it('caps threads at 256, whatever is asked for', () => {
+    expect(readConfig({ OSLER_THREADS: '256' }).threads).toBe(256);
+    expect(readConfig({ OSLER_THREADS: '100000' }).threads).toBe(256);
+  });
+
+  it('takes an empty variable as one that is not set', () => {
+    expect(readConfig({ OSLER_THREADS: '', OSLER_API_KEY: '', HF_TOKEN: '', CI: '' })).toEqual(readConfig({}));
+  });
+
+  it('takes HUGGINGFACE_TOKEN where HF_TOKEN is not set', () => {
+    expect(readConfig({ HUGGINGFACE_TOKEN: 'alias' }).hubToken).toBe('alias');
+    expect(readConfig({ HUGGINGFACE_TOKEN: 'alias', HF_TOKEN: '' }).hubToken).toBe('alias');
+    expect(readConfig({ HUGGINGFACE_TOKEN: 'alias', HF_TOKEN: 'own' }).hubToken).toBe('own');
+  });
+
+  it('takes CI=false for no CI', () => {
+    expect(readConfig({ CI: 'false' }).isCi).toBe(false);
+    expect(readConfig({ CI: '1' }).isCi).toBe(true);
+  });
+
+  it('gives settings that nobody can change', () => expect(Object.isFrozen(readConfig({}))).toBe(true));
+});
+
+describe('childEnvironment', () => {
+  it('adds to our own environment without changing it', () => {
+    const child = childEnvironment({ OSLER_TEST_ADDITION: 'x' });
+    expect(child['OSLER_TEST_ADDITION']).toBe('x');
+    expect(child['PATH']).toBe(process.env['PATH']);
+    expect(process.env['OSLER_TEST_ADDITION']).toBeUndefined();
+  });
+});

@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { Question } from '../../../src/core/schema/question.ts';
+import { askItem } from '../../../src/eval/ask-item.ts';
+
+describe('askItem', () => {
+  it('asks a multiple-choice item with its options in order and how to answer', () => {
+    const item = Question.parse({ id: '1', question: ' Which one?\n', options: { A: 'Rest', B: 'Surgery' }, answer: 'B' });
+    expect(askItem(item)).toBe(
+      'Which one?\n\nA. Rest\nB. Surgery\n\nEnd your answer with the line "Answer: X", where X is the letter of the one right option.',
+    );
+  });
+
+  it('puts the passage before the question', () => {
+    const item = Question.parse({ id: '1', question: 'Does it help?', context: '\nA trial found nothing.\n', answer_text: 'No.' });
+    expect(askItem(item)).toBe('A trial found nothing.\n\nDoes it help?');
+  });
+
+  it('never tells the answer, nor anything else that the model is judged by', () => {
+    const secrets = {
+      answer_text: 'SECRET-text',
+      reasoning: 'SECRET-thought',
+      must_have: ['SECRET-must'],
+      nice_to_have: ['SECRET-nice'],
+      subject: 'SECRET-subject',
+      explanation: 'SECRET-explanation',
+      basis: 'SECRET-basis',
+    };
+    const item = Question.parse({ id: 'SECRET-id', question: 'Which one?', options: { A: 'x', B: 'y' }, answer: 'B', ...secrets });
+    expect(askItem(item)).not.toContain('SECRET');
+  });
+});

@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest';
+import type { Clock } from '../../../src/core/clock.ts';
+import { isEnded, RunState } from '../../../src/core/schema/run.ts';
+import { openStore } from '../../../src/core/store.ts';
+import { resolveRecipe } from '../../../src/train/recipe.ts';
+import { RunStore } from '../../../src/train/run-store.ts';
+import { errorOf } from '../../support/error-of.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+const recipe = await resolveRecipe({ preset: 'smoke' });
+
+/** A clock that a test sets. */
+class TestClock implements Clock {
+  at = new Date('2026-11-23T10:00:00.000Z');
+  now(): Date {
+    return this.at;
+  }
+  monotonicSeconds(): number {
+    return this.at.getTime() / 1000;
+  }
+}
+
+function newStore(): { runs: RunStore; clock: TestClock } {
+  const clock = new TestClock();
+  return { runs: new RunStore(openStore(':memory:'), clock), clock };
+}
+
+describe('RunStore', () => {
+  it('adds a run that is being prepared, with its recipe whole', () => {
+    const { runs } = newStore();
+    const { run, isNew } = runs.add('run-1', recipe, null);
+    expect(isNew).toBe(true);
+    expect(run).toEqual({
+      id: 'run-1',
+      state: 'preparing',
+      recipe,
+      error: null,
+      trainer: null,
+      createdAt: '2026-11-23T10:00:00.000Z',
+      updatedAt: '2026-11-23T10:00:00.000Z',
+    });
+    expect(runs.get('run-1')).toEqual(run);
+  });
+
+  it('gives the same run for the same idempotency key, whatever else is asked for', () => {
+    const { runs } = newStore();
+    runs.add('run-1', recipe, 'key');
+    const again = runs.add('run-2', { ...recipe, name: 'other' }, 'key');
+    expect(again).toMatchObject({ isNew: false, run: { id: 'run-1', recipe: { name: 'smoke' } } });
+    expect(runs.list()).toHaveLength(1);
+  });
+
+  it('adds a run each time for other keys and without one', () => {
+    const { runs } = newStore();
+    for (const [id, key] of [
+      ['run-1', 'a'],
+      ['run-2', 'b'],
+      ['run-3', null],
+      ['run-4', null],
+    ] as const)
+      expect(runs.add(id, recipe, key).isNew).toBe(true);
+    expect(runs.list()).toHaveLength(4);
+  });
+
+  it('refuses an id that is taken', () => {
+    const { runs } = newStore();
+    runs.add('run-1', recipe, null);
+    expect(() => runs.add('run-1', recipe, 'key')).toThrow(/UNIQUE/);
+  });
+
+  it('keeps state, error and trainer, and when they changed', () => {
+    const { runs, clock } = newStore();
+    runs.add('run-1', recipe, null);
+    clock.at = new Date('2026-11-23T11:00:00.000Z');
+    const trainer = { pid: 4711, startedAt: '2026-11-23T11:00:00.000Z' };
+    runs.setTrainer('run-1', trainer);
+    runs.setState('run-1', 'failed', 'out of memory');
+    expect(runs.get('run-1')).toMatchObject({
+      state: 'failed',
+      error: 'out of memory',
+      trainer,
+      createdAt: '2026-11-23T10:00:00.000Z',
+      updatedAt: '2026-11-23T11:00:00.000Z',
+    });
+    runs.setState('run-1', 'training');
+    runs.setTrainer('run-1', null);
+    expect(runs.get('run-1')).toMatchObject({ state: 'training', error: null, trainer: null });
+  });
+
+  it.each(RunState.options)('keeps the state %s', (state) => {
+    const { runs } = newStore();
+    runs.add('run-1', recipe, null);
+    runs.setState('run-1', state);
+    expect(runs.get('run-1').state).toBe(state);
+  });
+
+  it('lists the newest first, and by id within one moment', () => {
+    const { runs, clock } = newStore();
+    runs.add('run-a', recipe, null);
+    runs.add('run-b', recipe, null);
+    clock.at = new Date('2026-11-24T00:00:00.000Z');
+    runs.add('run-0', recipe, null);
+    clock.at = new Date('2026-11-22T00:00:00.000Z');
+    runs.add('run-z', recipe, null);
+    expect(runs.list().map(({ id }) => id)).toEqual(['run-0', 'run-b', 'run-a', 'run-z']);
+  });
+
+  it('says which run is not there', async () => {
+    const error = await errorOf(() => newStore().runs.get('run-9'));
+    expect([error.code, error.message]).toEqual(['OSLER_ERR_NOT_FOUND', 'There is no run "run-9".']);
+  });
+
+  it('finds a run again in another process', () => {
+    const home = temporaryFolder();
+    const first = openStore(home);
+    new RunStore(first, new TestClock()).add('run-1', recipe, 'key');
+    first.close();
+    const second = openStore(home);
+    expect(new RunStore(second, new TestClock()).add('run-2', recipe, 'key')).toMatchObject({ isNew: false, run: { id: 'run-1' } });
+    second.close();
+  });
+});
+
+describe('isEnded', () => {
+  it('is true of the states in which nothing more happens by itself', () => {
+    expect(RunState.options.filter(isEnded)).toEqual(['done', 'failed', 'stopped', 'cancelled']);
+  });
+});
