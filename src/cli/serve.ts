@@ -85,6 +85,7 @@ export async function serveUntilStopped(
     clock: context.clock,
     apiKey: context.config.apiKey,
     logLevel: context.config.logLevel,
+    logStream: process.stderr,
   });
   await listen(app, at);
   await Promise.all(opened.map(({ model }) => model.engine.ready()));

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
 import fastifyHelmet from '@fastify/helmet';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Clock } from '../core/clock.ts';
 import { sha256 } from '../core/digest.ts';
@@ -42,20 +42,25 @@ export async function buildApp(serverDeps: ServerDeps): Promise<FastifyInstance>
     genReqId: () => createRequestId('req'),
     bodyLimit: bodyLimitBytes,
     forceCloseConnections: 'idle',
+    disableRequestLogging: true,
   });
   closeConnectionsAtShutdown(app);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(handleError);
   app.setNotFoundHandler((request) => {
-    throw new OSLER_ERR_NOT_FOUND('route', `${request.method} ${request.url.split('?')[0] ?? ''}`);
+    throw new OSLER_ERR_NOT_FOUND('route', `${request.method} ${pathOf(request)}`);
+  });
+  // One line a request; never its query, body or answer.
+  app.addHook('onResponse', async (request, reply) => {
+    const about = { method: request.method, path: pathOf(request), status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
+    request.log.info(about, 'request');
   });
   await app.register(fastifyHelmet);
   const { apiKey } = deps;
   if (apiKey !== null) {
     app.addHook('onRequest', async (request) => {
-      if (!openPaths.has(request.url.split('?')[0] ?? '') && !isSameKey(request.headers.authorization, apiKey))
-        throw new OSLER_ERR_UNAUTHORIZED();
+      if (!openPaths.has(pathOf(request)) && !isSameKey(request.headers.authorization, apiKey)) throw new OSLER_ERR_UNAUTHORIZED();
     });
   }
   await app.register(systemRoutes(deps));
@@ -85,6 +90,10 @@ function closeConnectionsAtShutdown(app: FastifyInstance): void {
     isClosing = true;
     for (const socket of silent) socket.destroy();
   });
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?')[0] ?? '';
 }
 
 /** Compares in constant time; digests make the lengths equal. */

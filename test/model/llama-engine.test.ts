@@ -33,7 +33,7 @@ describe('LlamaEngine on the real small model', () => {
     expect(finish.usage.cachedTokens).toBeGreaterThanOrEqual(10);
   });
 
-  it('finds nonsense far less likely than sense (a filter without includeTop gives logits of the target only, and calls both certain)', async () => {
+  it('finds nonsense far less likely than sense (a filter that leaves out the greatest logit would call both certain)', async () => {
     const [sense, nonsense] = [
       await engine.score(prompt, ['Measles is a viral infection.']),
       await engine.score(prompt, ['Zebra quantum the the of.']),

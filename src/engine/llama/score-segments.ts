@@ -4,8 +4,8 @@ import type { SegmentScore } from '../engine.ts';
 /**
  * Negative log-likelihood of consecutive segments after a prompt, in nats.
  *
- * logprob = logit − max − ln(Σ exp(logit − max)): asking for one logit and the total weight, since the
- * library's `probabilities` sorts the whole vocabulary (77 ms a token at 152k).
+ * logprob = logit − max − ln(Σ exp(logit − max)), from one logit, the greedily selected one (the maximum) and the total weight,
+ * since `probabilities` and `includeTop` sort the whole vocabulary, and `includeMax` leaves the maximum out (docs/decisions/0004).
  */
 export async function scoreSegments(
   sequence: LlamaContextSequence,
@@ -24,7 +24,16 @@ export async function scoreSegments(
   const input = all.slice(common, -1).map((token, offset): ControlledEvaluateInputItem => {
     const target = all[common + offset + 1];
     if (common + offset < first || target === undefined) return token;
-    return [token, { generateNext: { logits: { filter: { tokens: [target], includeTop: 1 } }, totalLogitWeight: true } }];
+    return [
+      token,
+      {
+        generateNext: {
+          logits: { filter: { tokens: [target], includeSelected: true } },
+          totalLogitWeight: true,
+          options: { temperature: 0 },
+        },
+      },
+    ];
   });
   const output = await sequence.controlledEvaluate(input);
 
