@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Annotated, Literal, TextIO
 
 from pydantic import AfterValidator, Field
@@ -15,7 +15,7 @@ from .contract import ContractModel
 
 def now() -> str:
     """UTC in ISO 8601 with milliseconds and Z, as the contract's `at`."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _utc(text: str) -> str:
