@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
 import fastifyHelmet from '@fastify/helmet';
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Clock } from '../core/clock.ts';
 import { sha256 } from '../core/digest.ts';
@@ -42,7 +42,7 @@ export async function buildApp(serverDeps: ServerDeps): Promise<FastifyInstance>
     genReqId: () => createRequestId('req'),
     bodyLimit: bodyLimitBytes,
     forceCloseConnections: 'idle',
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
   });
   closeConnectionsAtShutdown(app);
   app.setValidatorCompiler(validatorCompiler);
