@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { Command } from 'commander';
-import { messageOf } from '../core/errors.ts';
+import { messageOf, OSLER_ERR_INTERRUPTED } from '../core/errors.ts';
 import { openContext } from './context.ts';
 import { evaluate, verdictText } from './evaluate.ts';
 import { illustrate, illustrationText } from './illustrate.ts';
@@ -45,7 +45,12 @@ async function runDemo(flags: DemoFlags): Promise<void> {
   const runId = context.trainings.create(recipe).run.id;
   await trainWithProgress(context, runId, reporter, signal);
   reporter.step('2/4 ask base and tuned the tutorial’s question');
-  const illustration = await illustrate(context, runId, reporter, signal);
+  const illustration = await illustrate(context, runId, reporter, signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+    throw new OSLER_ERR_INTERRUPTED(
+      `Run "${runId}" is trained and kept. Go on with: npx osler eval --base ${recipe.base.ref} --tuned ${runId} --tasks mini,heldout --thinking-budget ${smokeBudgets.thinkingBudgetTokens} --answer-budget ${smokeBudgets.answerBudgetTokens}`,
+    );
+  });
   reporter.step('3/4 evaluate base against tuned on held-out questions');
   const { report, folder } = await evaluate(
     context,

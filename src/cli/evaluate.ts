@@ -8,7 +8,9 @@ import { checkRows, readTextFile } from '../core/jsonl.ts';
 import { createDatedId } from '../core/ids.ts';
 import { packageRoot } from '../core/package-root.ts';
 import { TrainingRow } from '../core/schema/training-row.ts';
+import { askItem } from '../eval/ask-item.ts';
 import { loadTasks } from '../eval/load-tasks.ts';
+import type { TaskItems } from '../eval/pair-records.ts';
 import { type EvaluationPlan, freezePlan } from '../eval/plan.ts';
 import { runEvaluation } from '../eval/run-evaluation.ts';
 import { SampleLog } from '../eval/sample-log.ts';
@@ -21,8 +23,10 @@ import { createReporter, type Reporter } from './progress.ts';
 import { positiveNumber, wholeNumber } from './serve.ts';
 import { writeReports } from './write-reports.ts';
 
-/** Tokens kept for the prompt beside thought and answer. */
-const promptTokens = 2048;
+/** Tokens kept for template and instruction beside the item's own text. */
+const frameTokens = 512;
+/** Fewest characters a token stands for in English text, so that an estimate of tokens is never too small. */
+const charactersPerToken = 2.5;
 
 interface EvaluateFlags {
   readonly base: string;
@@ -135,22 +139,27 @@ export async function evaluate(
   if (tasks.length === 0)
     throw new OSLER_ERR_USAGE('There is nothing to evaluate on. Name benchmarks with --tasks (mini, heldout) or a file with --items.');
   const opened: OpenedModel[] = [];
-  const open = async (name: 'base' | 'tuned', ref: string, templateFile: string | null): Promise<ServedModel> => {
-    const contextTokens = promptTokens + request.thinkingBudgetTokens + request.answerBudgetTokens;
+  const contextTokens = estimateContext(tasks, request);
+  const open = async (
+    name: 'base' | 'tuned',
+    ref: string,
+    template: { templateFile: string | null; templateSource?: string },
+  ): Promise<OpenedModel> => {
     const entry = await openModel(
       context,
-      { name, ref, templateFile, slots: request.slots, contextTokens, maxWaiting: 1_000_000 },
+      { name, ref, ...template, slots: request.slots, contextTokens, maxWaiting: 1_000_000 },
       reporter,
       signal,
     );
     opened.push(entry);
-    return entry.model;
+    await requireContext(entry, contextTokens);
+    return entry;
   };
   try {
-    const tuned = await open('tuned', request.tunedRef, request.templateFile);
+    const tuned = await open('tuned', request.tunedRef, { templateFile: request.templateFile });
     // The tuned run's template for both arms, so that only the weights differ.
-    const base = await open('base', request.baseRef, request.templateFile);
-    const arms = { base: { ...base, template: tuned.template }, tuned };
+    const base = await open('base', request.baseRef, { templateFile: null, templateSource: tuned.model.template.source });
+    const arms = { base: base.model, tuned: tuned.model };
     const now = context.clock.now();
     const evaluationId = createDatedId('eval', now);
     const folder = path.resolve(request.out ?? path.join(context.config.home, 'evaluations', evaluationId));
@@ -171,13 +180,13 @@ export async function evaluate(
         thinkingBudgetTokens: request.thinkingBudgetTokens,
         answerBudgetTokens: request.answerBudgetTokens,
         systemPrompt: null,
-        template: tuned.template.digest,
+        template: tuned.model.template.digest,
       },
-      arms: { base: armOf(arms.base), tuned: armOf(arms.tuned) },
+      arms: { base: armOf(base), tuned: armOf(tuned) },
       tasks: tasks.map((task) => ({ ...task, measures: [...task.measures], items: [...task.items] })),
       trainingQuestions: await trainingQuestionsOf(context, request.tunedRef),
     } satisfies EvaluationPlan);
-    await runAndKeep(plan, folder, { arms, context, reporter, signal });
+    await runAndKeep(plan, folder, { arms, context, reporter, signal, resumeCommand: commandOf(request, folder) });
     const report = await writeReports(folder, { hardware: await describeHardware(opened), codeRevision: await codeRevision() });
     return { report, folder };
   } finally {
@@ -188,9 +197,15 @@ export async function evaluate(
 async function runAndKeep(
   plan: EvaluationPlan,
   folder: string,
-  deps: { arms: Record<'base' | 'tuned', ServedModel>; context: CliContext; reporter: Reporter; signal: AbortSignal },
+  deps: {
+    arms: Record<'base' | 'tuned', ServedModel>;
+    context: CliContext;
+    reporter: Reporter;
+    signal: AbortSignal;
+    resumeCommand: string;
+  },
 ): Promise<void> {
-  const { arms, context, reporter, signal } = deps;
+  const { arms, context, reporter, signal, resumeCommand } = deps;
   const log = await SampleLog.open(path.join(folder, 'samples.jsonl'));
   if (log.records.length > 0) reporter.info(`resuming: ${log.records.length} records are here already`);
   const bar = reporter.progress('evaluating');
@@ -205,21 +220,60 @@ async function runAndKeep(
     });
   } catch (error) {
     if (!signal.aborted) throw error;
-    throw new OSLER_ERR_INTERRUPTED(`Stopped with ${log.records.length} records kept. Go on by the same command with: --out ${folder}`);
+    throw new OSLER_ERR_INTERRUPTED(`Stopped with ${log.records.length} records kept. Go on with: ${resumeCommand}`);
   } finally {
     bar.stop();
     log.close();
   }
 }
 
-function armOf(model: ServedModel): EvaluationPlan['arms']['base'] {
+function armOf({ model, fileType }: OpenedModel): EvaluationPlan['arms']['base'] {
   return {
     name: model.name,
     ref: model.ref,
     weightsSha256: model.weightsDigest,
     templateSha256: model.template.digest,
     adapterSha256: null,
+    ggufFileType: fileType,
   };
+}
+
+/** Tokens that the longest item needs, with its thought and answer or with its reference texts. */
+function estimateContext(tasks: readonly TaskItems[], request: EvaluationRequest): number {
+  const needs = tasks.flatMap(({ items }) =>
+    items.map((item) => {
+      const prompt = askItem(item).length / charactersPerToken;
+      const reference = ((item.reasoning?.length ?? 0) + (item.answer_text?.length ?? 0)) / charactersPerToken;
+      return prompt + Math.max(reference, request.thinkingBudgetTokens + request.answerBudgetTokens);
+    }),
+  );
+  return Math.ceil(Math.max(...needs) + frameTokens);
+}
+
+/** A context cut short would turn long thoughts into truncated ones under a budget that was never in force. */
+async function requireContext(entry: OpenedModel, contextTokens: number): Promise<void> {
+  const info = await entry.model.engine.ready();
+  if (info.contextTokens >= contextTokens) return;
+  throw new OSLER_ERR_USAGE(
+    `Model "${entry.model.ref}" holds ${info.contextTokens} tokens, and the longest item needs about ${contextTokens} with its thought and answer. Lower --thinking-budget or --answer-budget, or leave that item out.`,
+  );
+}
+
+/** The command that goes on with an evaluation. */
+function commandOf(request: EvaluationRequest, folder: string): string {
+  const words = [
+    `--base ${request.baseRef}`,
+    `--tuned ${request.tunedRef}`,
+    ...(request.tasks.length > 0 ? [`--tasks ${request.tasks.join(',')}`] : []),
+    ...request.itemFiles.map((file) => `--items ${file}`),
+    ...(request.limit === null ? [] : [`--limit ${request.limit}`]),
+    ...(request.marginPp === null ? [] : [`--margin ${request.marginPp}`]),
+    ...(request.templateFile === null ? [] : [`--template ${request.templateFile}`]),
+    `--attempts ${request.attempts} --seed ${request.seed} --temperature ${request.temperature} --top-p ${request.topP}`,
+    `--thinking-budget ${request.thinkingBudgetTokens} --answer-budget ${request.answerBudgetTokens} --slots ${request.slots}`,
+    `--out ${folder}`,
+  ];
+  return `npx osler eval ${words.join(' ')}`;
 }
 
 function heldOutFileOf(context: CliContext, tunedRef: string): string | null {

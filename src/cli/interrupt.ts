@@ -6,7 +6,7 @@ export function interruptSignal(onFirst: () => void): AbortSignal {
   const interrupt = (): void => {
     if (controller.signal.aborted) process.exit(130);
     onFirst();
-    controller.abort(new OSLER_ERR_INTERRUPTED('Interrupted. What was done is kept; run the same command again to go on.'));
+    controller.abort(new OSLER_ERR_INTERRUPTED('Interrupted before anything was begun that could be lost. Run the same command again.'));
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);

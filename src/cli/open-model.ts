@@ -18,6 +18,8 @@ export interface OpenModelOptions {
   readonly ref: string;
   /** Jinja file in place of the model's own template. */
   readonly templateFile: string | null;
+  /** Text of a template, in place of either. */
+  readonly templateSource?: string;
   readonly slots: number;
   readonly contextTokens: number;
   readonly maxWaiting: number;
@@ -27,6 +29,8 @@ export interface OpenModelOptions {
 export interface OpenedModel {
   readonly model: ServedModel;
   readonly weightsFile: string;
+  /** llama.cpp's number for the file's quantisation; null: the file does not say. */
+  readonly fileType: number | null;
 }
 
 /** Finds a model by its REF, checks its file, and starts its engine. Throws the errors of resolving, GGUF and template. */
@@ -48,7 +52,7 @@ export async function openModel(
   const resolved = await resolveModel(options.ref, null, deps).finally(() => bar.stop());
   const file = await ensureGguf(resolved, 'q8_0', deps);
   const summary = await readGguf(file);
-  const source = options.templateFile === null ? summary.chatTemplate : await readTextFile(path.resolve(options.templateFile));
+  const source = await templateSourceOf(options, summary.chatTemplate);
   if (source === null) throw new OSLER_ERR_MODEL_TEMPLATE(options.ref, 'its file carries none');
   const template = new ChatTemplate({ owner: options.name, source, bosToken: summary.bosToken, eosToken: summary.eosToken });
   const weightsDigest = await sha256OfFile(file);
@@ -65,6 +69,7 @@ export async function openModel(
   });
   return {
     weightsFile: file,
+    fileType: summary.fileType,
     model: {
       name: options.name,
       ref: options.ref,
@@ -74,4 +79,9 @@ export async function openModel(
       createdSeconds: Math.floor(clock.now().getTime() / 1000),
     },
   };
+}
+
+async function templateSourceOf(options: OpenModelOptions, own: string | null): Promise<string | null> {
+  if (options.templateSource !== undefined) return options.templateSource;
+  return options.templateFile === null ? own : await readTextFile(path.resolve(options.templateFile));
 }

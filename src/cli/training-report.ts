@@ -11,6 +11,7 @@ export function showTraining(reporter: Reporter): { onEvent: (event: TrainEvent)
         break;
       case 'dataset':
         reporter.info(`${event.rows} rows, ${event.lengthTokens.median} tokens in the median, ${event.truncatedRows} cut at the limit`);
+        reporter.info(`the first row as it is trained:\n${event.firstText.replaceAll(/^/gm, '  │ ')}`);
         break;
       case 'progress':
         bar.update(

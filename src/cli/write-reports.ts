@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { writeFileAtomically, writeJsonAtomically } from '../core/atomic-file.ts';
 import { OSLER_ERR_FILE_NOT_FOUND } from '../core/errors.ts';
-import { readPlan } from '../eval/plan.ts';
+import { type EvaluationPlan, readPlan } from '../eval/plan.ts';
 import { renderHtml } from '../eval/report/html.ts';
 import { renderMarkdown } from '../eval/report/markdown.ts';
 import { SampleLog } from '../eval/sample-log.ts';
@@ -17,7 +17,6 @@ export async function writeReports(folder: string, about: { hardware: Report['ha
   if (plan === undefined) throw new OSLER_ERR_FILE_NOT_FOUND(path.join(folder, 'evaluation.json'));
   const log = await SampleLog.open(path.join(folder, 'samples.jsonl'));
   log.close();
-  const isSmall = smallModelPattern.test(plan.arms.base.ref);
   const report = summarise({
     evaluationId: plan.evaluationId,
     createdAt: plan.createdAt,
@@ -27,14 +26,25 @@ export async function writeReports(folder: string, about: { hardware: Report['ha
     tasks: plan.tasks,
     records: log.records,
     trainingQuestions: plan.trainingQuestions,
-    notices: isSmall
-      ? [
-          'Both arms are a model of 135 million parameters. It is far too small to know medicine: its accuracy is about chance, and this evaluation shows that the pipeline works, not that the model is of use.',
-        ]
-      : [],
+    notices: noticesOf(plan),
   });
   await writeJsonAtomically(path.join(folder, 'report.json'), report);
   await writeFileAtomically(path.join(folder, 'report.md'), renderMarkdown(report));
   await writeFileAtomically(path.join(folder, 'report.html'), renderHtml(report));
   return report;
+}
+
+function noticesOf({ arms }: EvaluationPlan): string[] {
+  const notices: string[] = [];
+  if (smallModelPattern.test(arms.base.ref)) {
+    notices.push(
+      'Both arms are a model of 135 million parameters. It is far too small to know medicine: its accuracy is about chance, and this evaluation shows that the pipeline works, not that the model is of use.',
+    );
+  }
+  if (arms.base['ggufFileType'] !== arms.tuned['ggufFileType']) {
+    notices.push(
+      'The two files have different quantisations, so a difference between the arms may be theirs and not that of tuning. Convert both alike.',
+    );
+  }
+  return notices;
 }

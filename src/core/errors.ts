@@ -17,6 +17,11 @@ export const OSLER_ERR_FILE_NOT_FOUND = createError(
   'There is no file "%s". Check the path; it is resolved from the folder you are in.',
   400,
 );
+export const OSLER_ERR_FILE_UNUSABLE = createError(
+  'OSLER_ERR_FILE_UNUSABLE',
+  '"%s" cannot be used: %s. Check its place, its rights and the free space of its disk, then run the same command again.',
+  400,
+);
 export const OSLER_ERR_DISK_FULL = createError(
   'OSLER_ERR_DISK_FULL',
   '"%s" needs about %s of free disk and %s is left. Free some space, or set OSLER_HOME to a larger disk.',

@@ -4,8 +4,8 @@ import { defaultThoughtTags } from './thought-splitter.ts';
 export interface IncomingMessage {
   readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool';
   readonly content: string;
-  readonly reasoning_content?: string | undefined;
-  readonly reasoning?: string | undefined;
+  readonly reasoning_content?: string | null | undefined;
+  readonly reasoning?: string | null | undefined;
 }
 
 /** A message as the template gets it. */

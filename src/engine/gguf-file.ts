@@ -13,6 +13,8 @@ export interface GgufSummary {
   readonly bosToken: string;
   readonly eosToken: string;
   readonly tensorCount: number;
+  /** `general.file_type`: llama.cpp's number for the quantisation. */
+  readonly fileType: number | null;
 }
 
 /** Values and bytes of one block, by tensor type (ggml's `type_traits`, llama.cpp release of node-llama-cpp 3.22.1). */
@@ -74,6 +76,7 @@ export async function readGguf(file: string): Promise<GgufSummary> {
     bosToken: tokenAt('tokenizer.ggml.bos_token_id'),
     eosToken: tokenAt('tokenizer.ggml.eos_token_id'),
     tensorCount: parsed.tensorInfos.length,
+    fileType: numberOf(metadata['general.file_type']),
   };
 }
 

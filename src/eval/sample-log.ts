@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, fsyncSync, openSync } from 'node:fs';
+import { appendFileSync, closeSync, fstatSync, fsyncSync, ftruncateSync, openSync } from 'node:fs';
 import { readFile, truncate } from 'node:fs/promises';
 import { OSLER_ERR_DATA_ROWS } from '../core/errors.ts';
 import { type Arm, EvaluationRecord } from './schema/sample.ts';
@@ -32,7 +32,14 @@ export class SampleLog {
   }
 
   append(record: EvaluationRecord): void {
-    appendFileSync(this.#descriptor, `${JSON.stringify(record)}\n`);
+    const { size } = fstatSync(this.#descriptor);
+    try {
+      appendFileSync(this.#descriptor, `${JSON.stringify(record)}\n`);
+    } catch (error) {
+      // A full disk may have taken half a line, and the next record would be glued to it.
+      ftruncateSync(this.#descriptor, size);
+      throw error;
+    }
     this.records.push(record);
   }
 

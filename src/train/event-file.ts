@@ -8,6 +8,8 @@ export interface FollowOptions {
   /** Whether something may still be written; once false, the rest is read and the iteration ends. */
   readonly isActive: () => boolean | Promise<boolean>;
   readonly signal?: AbortSignal | undefined;
+  /** Skips what earlier tries wrote. */
+  readonly fromBytes?: number;
 }
 
 /**
@@ -16,7 +18,7 @@ export interface FollowOptions {
  * A line that is no event (a half line of a killed trainer) is skipped.
  */
 export async function* followEvents(file: string, options: FollowOptions): AsyncGenerator<TrainEvent, void> {
-  let offset = 0;
+  let offset = options.fromBytes ?? 0;
   let rest = '';
   while (true) {
     const isActive = await options.isActive();

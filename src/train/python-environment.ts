@@ -6,6 +6,7 @@ import { writeFileAtomically } from '../core/atomic-file.ts';
 import { childEnvironment } from '../core/config.ts';
 import { sha256 } from '../core/digest.ts';
 import { OSLER_ERR_PYTHON_MISSING, OSLER_ERR_PYTHON_SETUP } from '../core/errors.ts';
+import { lockFolder } from '../core/folder-lock.ts';
 import { packageRoot } from '../core/package-root.ts';
 
 /** Told what is being set up, in a few words, as it begins. */
@@ -33,14 +34,37 @@ export async function ensurePython(options: {
   const python = path.join(folder, 'bin/python');
   const marker = path.join(folder, 'osler-requirements.sha256');
   const wanted = sha256(await readFile(requirements));
-  if (existsSync(python) && (await readFile(marker, 'utf8').catch(() => '')) === wanted) return python;
+  const isReady = async (): Promise<boolean> => existsSync(python) && (await readFile(marker, 'utf8').catch(() => '')) === wanted;
+  if (await isReady()) return python;
+  const unlock = await lockFolder(packageRoot, () => options.signal?.throwIfAborted());
+  try {
+    if (!(await isReady())) await makeEnvironment({ ...options, folder, wanted: options.python });
+    await writeFileAtomically(marker, wanted);
+    return python;
+  } finally {
+    unlock();
+  }
+}
+
+interface MakeOptions {
+  readonly folder: string;
+  /** Interpreter to make it with; null: look for one. */
+  readonly wanted: string | null;
+  readonly onStep?: ReportStep;
+  readonly signal?: AbortSignal | undefined;
+}
+
+async function makeEnvironment(options: MakeOptions): Promise<void> {
+  const { folder } = options;
+  const python = path.join(folder, 'bin/python');
   const run = async (step: string, command: string, ...words: string[]): Promise<void> => {
     options.onStep?.(step);
     const result = await execa(command, words, { reject: false, all: true, ...(options.signal && { cancelSignal: options.signal }) });
     options.signal?.throwIfAborted();
     if (result.exitCode !== 0) throw new OSLER_ERR_PYTHON_SETUP(step, result.all.split('\n').slice(-shownErrorLines).join('\n'));
   };
-  if (!existsSync(python)) await run('make .venv', await findPython(options.python), '-m', 'venv', folder);
+  // Always: a set-up that was broken off may have left a Python without pip.
+  await run('make .venv', await findPython(options.wanted), '-m', 'venv', folder);
   // Compiling 20,000 files to bytecode takes minutes on two cores; Python does it for the few that are used.
   await run(
     'install torch, transformers, trl and peft',
@@ -54,8 +78,6 @@ export async function ensurePython(options: {
     '-r',
     requirements,
   );
-  await writeFileAtomically(marker, wanted);
-  return python;
 }
 
 /** Environment of every Python program of ours. */

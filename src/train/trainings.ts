@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeFileAtomically, writeJsonAtomically } from '../core/atomic-file.ts';
@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Config } from '../core/config.ts';
 import { sha256OfFile } from '../core/digest.ts';
 import { messageOf, OSLER_ERR_FILE_NOT_FOUND, OSLER_ERR_INTERRUPTED, OSLER_ERR_RUN_FAILED, OSLER_ERR_RUN_STATE } from '../core/errors.ts';
+import { lockFolder } from '../core/folder-lock.ts';
 import { checkFreeDisk } from '../core/free-disk.ts';
 import { createDatedId } from '../core/ids.ts';
 import type { Recipe } from '../core/schema/recipe.ts';
@@ -20,6 +21,7 @@ import type { ModelStore } from './model-store.ts';
 import { ensurePython, type ReportStep, trainerSources } from './python-environment.ts';
 import { checkModelRef, requireTransformers, resolveModel } from './resolve-model.ts';
 import { type RunFolder, runFolder } from './run-folder.ts';
+import { readSource, type RunSource } from './run-source.ts';
 import type { RunStore } from './run-store.ts';
 import { readTrainingData } from './training-data.ts';
 import { isTrainerAlive, startTrainer, stopTrainer, tailLog } from './trainer-process.ts';
@@ -48,6 +50,9 @@ export interface RunOptions {
 export class Trainings {
   readonly #deps: TrainingsDeps;
   readonly #working = new Map<string, Promise<void>>();
+  /** Bytes of events that earlier tries of a run wrote. */
+  readonly #eventsBefore = new Map<string, number>();
+  readonly #aborts = new Map<string, AbortController>();
   readonly #cancelled = new Set<string>();
 
   constructor(deps: TrainingsDeps) {
@@ -88,8 +93,14 @@ export class Trainings {
   async execute(id: string, options: RunOptions = {}): Promise<void> {
     const running = this.#working.get(id);
     if (running !== undefined) return await running;
-    const work = this.#execute(id, options).finally(() => this.#working.delete(id));
+    const abort = new AbortController();
+    const signal = options.signal === undefined ? abort.signal : AbortSignal.any([options.signal, abort.signal]);
+    const work = this.#executeLocked(id, { ...options, signal }).finally(() => {
+      this.#working.delete(id);
+      this.#aborts.delete(id);
+    });
     this.#working.set(id, work);
+    this.#aborts.set(id, abort);
     return await work;
   }
 
@@ -101,6 +112,7 @@ export class Trainings {
     this.#cancelled.add(id);
     this.#deps.runs.setState(id, 'cancelled');
     if (run.trainer !== null) stopTrainer(run.trainer);
+    this.#aborts.get(id)?.abort(new OSLER_ERR_INTERRUPTED(`Run "${id}" was cancelled.`));
     return this.get(id);
   }
 
@@ -126,6 +138,23 @@ export class Trainings {
     return this.get(id);
   }
 
+  /** One process at a time works on a run: a second one would start a second trainer in the same folder. */
+  async #executeLocked(id: string, options: RunOptions): Promise<void> {
+    const { root } = this.folder(id);
+    await mkdir(root, { recursive: true });
+    let tries = 0;
+    const unlock = await lockFolder(root, () => {
+      tries += 1;
+      if (tries > 1)
+        throw new OSLER_ERR_RUN_STATE(id, this.get(id).state, 'another osler process works on it. Follow it with: npx osler runs show');
+    });
+    try {
+      await this.#execute(id, options);
+    } finally {
+      unlock();
+    }
+  }
+
   async #execute(id: string, options: RunOptions): Promise<void> {
     const { runs } = this.#deps;
     const run = runs.get(id);
@@ -142,8 +171,8 @@ export class Trainings {
       const isInterrupted = options.signal?.aborted === true;
       const { state } = runs.get(id);
       if (state !== 'cancelled' && state !== 'stopped') runs.setState(id, isInterrupted ? 'stopped' : 'failed', messageOf(error));
-      if (!isInterrupted || error instanceof OSLER_ERR_INTERRUPTED) throw error;
-      throw new OSLER_ERR_INTERRUPTED(`Run "${id}" was stopped. Go on with: osler train --resume ${id}`);
+      if (!isInterrupted || messageOf(error).includes(id)) throw error;
+      throw new OSLER_ERR_INTERRUPTED(`Run "${id}" was stopped. Go on with: npx osler train --resume ${id}`);
     }
   }
 
@@ -152,39 +181,27 @@ export class Trainings {
     const folder = this.folder(run.id);
     const { recipe } = run;
     runs.setState(run.id, 'preparing');
-    const dataset = await locateDataset(recipe.data, { config, signal: options.signal });
-    const data = await readTrainingData(dataset.file, recipe.data);
-    const template = locateTemplate(recipe.template);
+    // A number of a former life may belong to another process by now.
+    runs.setTrainer(run.id, null);
     const python = await ensurePython({ python: config.python, ...(options.onStep && { onStep: options.onStep }), signal: options.signal });
-    const base = await resolveModel(recipe.base.ref, recipe.base.revision, {
+    const frozen = (await readSource(folder)) ?? (await this.#freezeInput(run, folder, options.signal));
+    const base = await resolveModel(recipe.base.ref, frozen.base.revision ?? recipe.base.revision, {
       ...this.#deps,
       onStep: options.onStep,
       signal: options.signal,
     });
     const basePath = requireTransformers(base);
-    await mkdir(folder.root, { recursive: true });
     await checkFreeDisk(folder.root, outputsPerBase * (await folderBytes(basePath)));
     await writeJsonAtomically(folder.recipe, recipe);
-    await writeFileAtomically(folder.trainRows, data.train.map((row) => `${JSON.stringify(row)}\n`).join(''));
-    await writeFileAtomically(folder.heldOutRows, data.heldOut.map((row) => `${JSON.stringify(row)}\n`).join(''));
-    await copyFile(template, folder.template);
-    await writeJsonAtomically(folder.source, {
-      data: {
-        ref: recipe.data.ref,
-        revision: dataset.revision,
-        sha256: data.digest,
-        trainRows: data.train.length,
-        heldOutRows: data.heldOut.length,
-      },
-      base: { ref: recipe.base.ref, revision: base.revision },
-    });
+    if (base.revision !== null)
+      await writeJsonAtomically(folder.source, { ...frozen, base: { ...frozen.base, revision: base.revision } } satisfies RunSource);
     const job = TrainJob.parse({
       schemaVersion: 1,
       runId: run.id,
       recipe,
       basePath,
       trainFile: folder.trainRows,
-      heldOutFile: data.heldOut.length > 0 ? folder.heldOutRows : null,
+      heldOutFile: frozen.data.heldOutRows > 0 ? folder.heldOutRows : null,
       templateFile: folder.template,
       outputDir: folder.root,
       threads: config.threads,
@@ -192,13 +209,41 @@ export class Trainings {
       dryRun: options.isDryRun ?? false,
     } satisfies TrainJob);
     await writeJsonAtomically(folder.job, job);
-    // Events of an interrupted try would be taken for this one's.
-    await rm(folder.events, { force: true });
+    this.#eventsBefore.set(
+      run.id,
+      await stat(folder.events).then(
+        (entry) => entry.size,
+        () => 0,
+      ),
+    );
     // Nothing is awaited from here on, so that no cancellation can fall between this check and the start.
     this.#throwIfCancelled(run.id);
     options.signal?.throwIfAborted();
     runs.setTrainer(run.id, startTrainer({ python, folder, startedAt: clock.now().toISOString() }));
     runs.setState(run.id, 'training');
+  }
+
+  /** Rows, template and where they came from, fixed once: a resumed run trains on what it began with, whatever the source holds by then. */
+  async #freezeInput(run: Run, folder: RunFolder, signal?: AbortSignal): Promise<RunSource> {
+    const { recipe } = run;
+    const dataset = await locateDataset(recipe.data, { config: this.#deps.config, signal });
+    const data = await readTrainingData(dataset.file, recipe.data);
+    const lines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+    await writeFileAtomically(folder.trainRows, lines(data.train));
+    await writeFileAtomically(folder.heldOutRows, lines(data.heldOut));
+    await copyFile(locateTemplate(recipe.template), folder.template);
+    const source: RunSource = {
+      data: {
+        ref: recipe.data.ref,
+        revision: dataset.revision,
+        sha256: data.digest,
+        trainRows: data.train.length,
+        heldOutRows: data.heldOut.length,
+      },
+      base: { ref: recipe.base.ref, revision: recipe.base.revision },
+    };
+    await writeJsonAtomically(folder.source, source);
+    return source;
   }
 
   async #followTrainer(id: string, options: RunOptions): Promise<void> {
@@ -213,6 +258,7 @@ export class Trainings {
     try {
       for await (const event of followEvents(folder.events, {
         isActive: async () => trainer !== null && (await isTrainerAlive(trainer, folder)),
+        fromBytes: this.#eventsBefore.get(id) ?? 0,
       })) {
         last = event;
         options.onEvent?.(event);
@@ -228,14 +274,14 @@ export class Trainings {
       case 'stopped':
         this.#deps.runs.setState(id, 'stopped');
         throw new OSLER_ERR_INTERRUPTED(
-          `Run "${id}" was stopped after step ${last.step} of ${last.totalSteps}, and a checkpoint was saved. Go on with: osler train --resume ${id}`,
+          `Run "${id}" was stopped after step ${last.step} of ${last.totalSteps}, and a checkpoint was saved. Go on with: npx osler train --resume ${id}`,
         );
       case 'failed':
         throw new OSLER_ERR_RUN_FAILED(id, `${last.message} ${last.nextStep}`);
       default:
         throw new OSLER_ERR_RUN_FAILED(
           id,
-          `the trainer ended without a word. Its log ends with:\n${await tailLog(folder.log)}\nGo on from the last checkpoint with: osler train --resume ${id}`,
+          `the trainer ended without a word. Its log ends with:\n${await tailLog(folder.log)}\nGo on from the last checkpoint with: npx osler train --resume ${id}`,
         );
     }
   }
@@ -257,6 +303,7 @@ export class Trainings {
         type,
         signal: options.signal,
       });
+    this.#throwIfCancelled(run.id);
     models.put({
       id: run.id,
       runId: run.id,

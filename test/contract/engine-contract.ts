@@ -55,6 +55,13 @@ export function describeEngineContract(engineOf: () => Engine, prompt: string): 
     expect(textOf(events, 'answer')).not.toContain('</think>');
   });
 
+  it('gives no thought at all under a budget of 0', async () => {
+    const events = await collect(engineOf(), requestOf(prompt, { thinkingBudgetTokens: 0 }));
+    expect(textOf(events, 'thought')).toBe('');
+    expect(textOf(events, 'answer')).not.toBe('');
+    expect(events.find((event) => event.type === 'thought-closed')?.how).toBe('budget');
+  });
+
   it('closes the thought when the client asks for the answer now', async () => {
     const generation = engineOf().generate(requestOf(prompt));
     const events: EngineEvent[] = [];

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { OSLER_ERR_HUB_FAILED } from '../errors.ts';
-import { lockFolder } from './folder-lock.ts';
+import { lockFolder } from '../folder-lock.ts';
 import { isCommitId } from './hub-id.ts';
 import { type HubSession, type HubTiming, type RepoType, createHubSession, throwIfInterrupted } from './hub-session.ts';
 import { type SnapshotProgress, fetchMissing, isHere } from './missing-files.ts';

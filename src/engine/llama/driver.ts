@@ -57,12 +57,14 @@ export class LockstepDriver {
   }
 
   add(id: number, request: GenerateRequest): void {
-    const tokens = this.tokenize(request.prompt);
+    // A budget of 0 closes the thought in the prompt, before the model can say a word of it.
+    const isClosedAtStart = request.isThoughtPreopened && request.isThinkingEnabled && request.thinkingBudgetTokens === 0;
+    const tokens = [...this.tokenize(request.prompt), ...(isClosedAtStart ? this.#closeTokens : [])];
     if (tokens.length >= this.#contextTokens) {
       this.#events.onFault(id, { code: 'too-long', message: 'prompt longer than the context', promptTokens: tokens.length });
       return;
     }
-    this.#waiting.push({ id, request, tokens, arrivedMs: performance.now(), isCancelled: false, wantsAnswerNow: false });
+    this.#waiting.push({ id, request, tokens, isClosedAtStart, arrivedMs: performance.now(), isCancelled: false, wantsAnswerNow: false });
     void this.#loop();
   }
 

@@ -6,7 +6,6 @@ import {
   OSLER_ERR_ENGINE_FAILED,
   OSLER_ERR_ENGINE_LOAD,
   OSLER_ERR_ENGINE_NOT_READY,
-  OSLER_ERR_INTERNAL,
   OSLER_ERR_QUEUE_FULL,
   OSLER_ERR_REQUEST_TOO_LONG,
 } from '../../core/errors.ts';
@@ -150,17 +149,23 @@ export class LlamaEngine implements Engine {
     switch (message.type) {
       case 'ready':
         this.#state = { name: 'ready' };
-        this.#backoffMs = firstBackoffMs;
         this.#slots = message.info.slots;
         this.#info.resolve(message.info);
         break;
       case 'load-failed':
+        if (this.#restarts > 0) {
+          // The dead one's memory may not be free yet: this counts as another death, with its pause.
+          this.#child.kill('SIGKILL');
+          break;
+        }
         this.#state = { name: 'failed', reason: message.message };
         this.#info.reject(new OSLER_ERR_ENGINE_LOAD(this.#options.name, message.message));
         this.#info.promise.catch(() => undefined);
         this.#child.kill('SIGKILL');
         break;
       case 'step':
+        // Only a real decode shows that the engine works: a crash at the first one must not start it again without pause.
+        this.#backoffMs = firstBackoffMs;
         for (const { id, event } of message.events) this.#generations.get(id)?.push(event);
         break;
       case 'fault': {
@@ -181,7 +186,7 @@ export class LlamaEngine implements Engine {
   #errorOf(fault: ChildFault): Error {
     if (fault.code === 'too-long')
       return new OSLER_ERR_REQUEST_TOO_LONG(fault.promptTokens ?? 0, this.#options.name, this.#options.contextTokens);
-    return new OSLER_ERR_INTERNAL(fault.message);
+    return new Error(`the engine could not do it: ${fault.message}`);
   }
 
   #ask(message: (id: number) => ToChild): Promise<FromChild> {

@@ -11,6 +11,8 @@ export interface Job {
   readonly id: number;
   readonly request: GenerateRequest;
   readonly tokens: readonly Token[];
+  /** The closing tokens stand at the end of `tokens` already. */
+  readonly isClosedAtStart: boolean;
   readonly arrivedMs: number;
   isCancelled: boolean;
   wantsAnswerNow: boolean;
@@ -60,6 +62,7 @@ export class SlotRun {
       stop: request.stop,
       stopScope: request.stopScope,
     });
+    if (job.isClosedAtStart) this.#tracker.forceClose('budget', options.closeText, options.closeTokens.length);
   }
 
   /** Whether prompt tokens are still to be read, the last one aside: it is read by the first step. */
@@ -135,7 +138,7 @@ export class SlotRun {
       reason,
       rawText: this.#tracker.rawText,
       usage: {
-        promptTokens: this.job.tokens.length,
+        promptTokens: this.job.tokens.length - (this.job.isClosedAtStart ? this.#closeTokens.length : 0),
         cachedTokens: this.#cachedTokens,
         completionTokens: this.#tracker.completionTokens,
         reasoningTokens: this.#tracker.reasoningTokens,

@@ -83,7 +83,10 @@ export class ScriptedEngine implements Engine {
     this.#running += 1;
     try {
       const words = wordsOf(this.#options.reply(request));
-      for (let index = 0; index < words.length; index += 1) {
+      const afterThought = words.findIndex((candidate) => candidate.includes(this.tags.close));
+      const isClosedAtStart = tracker.isInThought && request.thinkingBudgetTokens === 0;
+      if (isClosedAtStart) yield* deltas(tracker.forceClose('budget', this.tags.close, 1));
+      for (let index = isClosedAtStart ? Math.max(0, afterThought) : 0; index < words.length; index += 1) {
         const word = words[index] ?? '';
         await (this.#options.wordMs === undefined ? sleep(0) : sleep(this.#options.wordMs, undefined, { signal }));
         signal?.throwIfAborted();
@@ -98,7 +101,7 @@ export class ScriptedEngine implements Engine {
         if (tracker.isInThought && (isSpent || control.wantsAnswerNow)) {
           yield* deltas(tracker.forceClose(isSpent ? 'budget' : 'client', this.tags.close, 1));
           // The rest of the scripted thought is skipped, as a model would skip it.
-          index = Math.max(index, words.findIndex((candidate) => candidate.includes(this.tags.close)) - 1);
+          index = Math.max(index, afterThought - 1);
         }
       }
       yield* deltas(tracker.end(), true);

@@ -6,8 +6,8 @@ const Content = z.union([z.string(), z.array(TextPart), z.null()]).optional();
 const Message = z.looseObject({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
   content: Content,
-  reasoning_content: z.string().optional(),
-  reasoning: z.string().optional(),
+  reasoning_content: z.string().nullish(),
+  reasoning: z.string().nullish(),
 });
 
 /**
