@@ -51,6 +51,7 @@ describe('readGguf', () => {
       bosToken: '<s>',
       eosToken: '</s>',
       tensorCount: 2,
+      fileType: null,
     });
   });
 
