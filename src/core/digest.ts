@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+import { isRecord } from './is-record.ts';
 
 /** sha256 of text or bytes, as 64 hexadecimal digits. */
 export function sha256(data: string | Uint8Array): string {
@@ -18,11 +19,7 @@ export async function sha256OfFile(file: string): Promise<string> {
 export function digestOfJson(value: unknown): string {
   return sha256(
     JSON.stringify(value, (_key, inner: unknown) =>
-      isPlainObject(inner) ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1))) : inner,
+      isRecord(inner) ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1))) : inner,
     ),
   );
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ChatTemplate } from '../engine/chat-template.ts';
 import { defaultSampling, type Engine, type EngineEvent } from '../engine/engine.ts';
+import { gatherAnswer } from '../engine/gathered-answer.ts';
 import { findContamination } from './contamination.ts';
 import { Arm } from './schema/sample.ts';
 import { countBullets, countParagraphs } from './text-quality.ts';
@@ -75,15 +76,13 @@ export async function askIllustration(
     events.push(event);
     onTokens(events.length);
   }
-  const finish = events.find((event) => event.type === 'finish');
-  const text = (channel: 'thought' | 'answer'): string => events.map((event) => (event.type === 'delta' ? event[channel] : '')).join('');
-  const answer = text('answer');
+  const { thought, answer, closed, finish } = gatherAnswer(events);
   return {
     arm,
-    thought: text('thought'),
+    thought,
     answer,
     rawText: finish?.rawText ?? '',
-    thoughtClosed: events.find((event) => event.type === 'thought-closed')?.how ?? 'none',
+    thoughtClosed: closed,
     finishReason: finish?.reason ?? 'none',
     thoughtTokens: finish?.usage.reasoningTokens ?? 0,
     answerTokens: (finish?.usage.completionTokens ?? 0) - (finish?.usage.reasoningTokens ?? 0),

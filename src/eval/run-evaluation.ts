@@ -5,6 +5,7 @@ import { deriveSeed } from '../core/rng.ts';
 import type { Question } from '../core/schema/question.ts';
 import type { ChatTemplate } from '../engine/chat-template.ts';
 import { defaultSampling, type Engine, type EngineEvent } from '../engine/engine.ts';
+import { gatherAnswer } from '../engine/gathered-answer.ts';
 import { askItem } from './ask-item.ts';
 import { digestOfItem } from './item-digest.ts';
 import type { EvaluationPlan } from './plan.ts';
@@ -152,20 +153,19 @@ async function generate(plan: EvaluationPlan, job: Job, deps: RunEvaluationDeps)
     deps.signal,
   );
   for await (const event of generation) events.push(event);
-  const finish = events.find((event) => event.type === 'finish');
+  const { thought, answer, closed, finish } = gatherAnswer(events);
   if (finish === undefined) throw new OSLER_ERR_ENGINE_FAILED(job.arm, 'it ended without a finish event');
-  const text = (channel: 'thought' | 'answer'): string => events.map((event) => (event.type === 'delta' ? event[channel] : '')).join('');
   return {
     kind: 'generation',
     ...commonOf(plan, job, deps, startedSeconds),
     attempt: job.attempt,
     seed,
     promptDigest: sha256(prompt.text),
-    thought: text('thought'),
-    answer: text('answer'),
+    thought,
+    answer,
     thoughtTokens: finish.usage.reasoningTokens,
     answerTokens: finish.usage.completionTokens - finish.usage.reasoningTokens,
-    thoughtClosed: events.find((event) => event.type === 'thought-closed')?.how ?? 'none',
+    thoughtClosed: closed,
     finishReason: finish.reason,
   };
 }

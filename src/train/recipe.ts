@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { OSLER_ERR_RECIPE_INVALID, OSLER_ERR_RECIPE_PRESET_UNKNOWN } from '../core/errors.ts';
+import { isRecord } from '../core/is-record.ts';
 import { readTextFile } from '../core/jsonl.ts';
 import { Recipe } from '../core/schema/recipe.ts';
 
@@ -77,8 +78,4 @@ function setField(target: Record<string, unknown>, [name = '', ...rest]: readonl
   }
   const inner = target[name];
   return isRecord(inner) ? setField(inner, rest, value) : `"${name}" has no fields`;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { sha256 } from '../core/digest.ts';
 import { OSLER_ERR_DATA_COLUMNS, OSLER_ERR_DATA_EMPTY } from '../core/errors.ts';
+import { isRecord } from '../core/is-record.ts';
 import { type NumberedRow, parseJsonRows, readTextFile, type RowProblem, throwRowProblems } from '../core/jsonl.ts';
 import type { Recipe } from '../core/schema/recipe.ts';
 import type { TrainingRow } from '../core/schema/training-row.ts';
@@ -80,8 +81,4 @@ function takeRow(row: NumberedRow<unknown>, columns: Recipe['data']['columns'], 
   const [question, thought, answer] = texts;
   if (question === undefined || thought === undefined || answer === undefined) return undefined;
   return { id: sha256(JSON.stringify([question, thought, answer])), question, thought, answer };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import type { EngineEvent, GenerateRequest, Usage } from '../../engine/engine.ts';
+import { gatherAnswer } from '../../engine/gathered-answer.ts';
 import { defaultThoughtTags, type ThoughtClosed } from '../../engine/thought-splitter.ts';
 import { fingerprintOf, type ServedModel } from '../served-model.ts';
 
@@ -14,10 +15,7 @@ export interface AnswerHead {
 
 /** The whole answer as OpenAI's `chat.completion`. */
 export function encodeCompletion(head: AnswerHead, events: readonly EngineEvent[]): Record<string, unknown> {
-  const finish = events.find((event) => event.type === 'finish');
-  const closed = events.find((event) => event.type === 'thought-closed')?.how ?? 'none';
-  const thought = events.map((event) => (event.type === 'delta' ? event.thought : '')).join('');
-  const answer = events.map((event) => (event.type === 'delta' ? event.answer : '')).join('');
+  const { thought, answer, closed, finish } = gatherAnswer(events);
   const isRaw = head.format === 'none';
   return {
     ...envelope(head, 'chat.completion'),
