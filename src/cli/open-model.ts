@@ -25,10 +25,9 @@ export interface OpenModelOptions {
   readonly maxWaiting: number;
 }
 
-/** A model with its engine starting: `model.engine.ready()` says when, `weightsFile` is what it loads. */
+/** A model with its engine starting: `model.engine.ready()` says when. */
 export interface OpenedModel {
   readonly model: ServedModel;
-  readonly weightsFile: string;
   /** llama.cpp's number for the file's quantisation; null: the file does not say. */
   readonly fileType: number | null;
 }
@@ -68,7 +67,6 @@ export async function openModel(
     maxWaiting: options.maxWaiting,
   });
   return {
-    weightsFile: file,
     fileType: summary.fileType,
     model: {
       name: options.name,

@@ -14,11 +14,9 @@ export function recordKey(record: { kind: EvaluationRecord['kind']; task: string
  */
 export class SampleLog {
   readonly records: EvaluationRecord[];
-  readonly #file: string;
   readonly #descriptor: number;
 
   private constructor(file: string, records: EvaluationRecord[]) {
-    this.#file = file;
     this.records = records;
     this.#descriptor = openSync(file, 'a');
   }
@@ -46,10 +44,6 @@ export class SampleLog {
   close(): void {
     fsyncSync(this.#descriptor);
     closeSync(this.#descriptor);
-  }
-
-  get file(): string {
-    return this.#file;
   }
 }
 
