@@ -8,8 +8,14 @@ import { environmentSchema } from '../src/core/config.ts';
 import * as errors from '../src/core/errors.ts';
 import { exitCodeOf, isOslerError } from '../src/core/errors.ts';
 import { packageRoot } from '../src/core/package-root.ts';
+import { httpApiPage } from './http-api-page.ts';
 
-const pages: Record<string, string> = { 'errors.md': errorsPage(), 'configuration.md': configurationPage(), 'cli.md': cliPage() };
+const pages: Record<string, string> = {
+  'errors.md': errorsPage(),
+  'configuration.md': configurationPage(),
+  'cli.md': cliPage(),
+  'http-api.md': await httpApiPage(),
+};
 const stale: string[] = [];
 for (const [name, text] of Object.entries(pages)) {
   const file = path.join(packageRoot, 'docs', name);
@@ -45,9 +51,13 @@ function configurationPage(): string {
 }
 
 function cliPage(): string {
-  const sections = [program, ...program.commands].map((command: Command) => {
-    command.configureHelp({ helpWidth: 100 });
-    return `## ${command === program ? 'osler' : `osler ${command.name()}`}\n\n\`\`\`text\n${command.helpInformation().trimEnd()}\n\`\`\`\n`;
-  });
-  return `# Command line\n\nGenerated from \`src/cli/\`. \`npm run eval -- …\` is \`npx osler eval …\`.\n\n${sections.join('\n')}`;
+  return `# Command line\n\nGenerated from \`src/cli/\`. \`npm run eval -- …\` is \`npx osler eval …\`.\n\n${cliSections(program, []).join('\n')}`;
+}
+
+/** The command and, after it, those inside it; `outer` are the words before its own. */
+function cliSections(command: Command, outer: readonly string[]): string[] {
+  const words = [...outer, command.name()];
+  command.configureHelp({ helpWidth: 100 });
+  const section = `## ${words.join(' ')}\n\n\`\`\`text\n${command.helpInformation().trimEnd()}\n\`\`\`\n`;
+  return [section, ...command.commands.flatMap((inner) => cliSections(inner, words))];
 }

@@ -9,11 +9,11 @@ import type { ReportStep } from '../src/train/python-environment.ts';
 const requirements = path.join(packageRoot, 'python/requirements-dev.txt');
 const marker = path.join(packageRoot, '.venv/osler-requirements-dev.sha256');
 
-/** Installs pytest, ruff and mypy into .venv, once. */
+/** Installs pytest, ruff, mypy and hadolint into .venv, once. */
 export async function ensurePythonDevTools(python: string, onStep: ReportStep): Promise<void> {
   const wanted = sha256(await readFile(requirements));
   if ((await readFile(marker, 'utf8').catch(() => '')) === wanted) return;
-  onStep('install pytest, ruff and mypy');
+  onStep('install pytest, ruff, mypy and hadolint');
   await execa(python, ['-m', 'pip', 'install', '--quiet', '--no-compile', '--disable-pip-version-check', '-r', requirements], {
     stdio: 'inherit',
   });

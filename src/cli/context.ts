@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../core/clock.ts';
 import { type Config, readConfig } from '../core/config.ts';
 import { openStore } from '../core/store.ts';
+import { KeyStore } from '../server/auth/key-store.ts';
 import { ModelStore } from '../train/model-store.ts';
 import { RunStore } from '../train/run-store.ts';
 import { Trainings } from '../train/trainings.ts';
@@ -9,8 +10,10 @@ import { Trainings } from '../train/trainings.ts';
 export interface CliContext {
   readonly config: Config;
   readonly clock: Clock;
+  readonly runs: RunStore;
   readonly models: ModelStore;
   readonly trainings: Trainings;
+  readonly keys: KeyStore;
 }
 
 /** Reads the environment and opens the store. Throws OSLER_ERR_CONFIG_INVALID. */
@@ -18,5 +21,6 @@ export function openContext(config: Config = readConfig()): CliContext {
   const database = openStore(config.home);
   const models = new ModelStore(database);
   const runs = new RunStore(database, systemClock);
-  return { config, clock: systemClock, models, trainings: new Trainings({ config, clock: systemClock, runs, models }) };
+  const trainings = new Trainings({ config, clock: systemClock, runs, models });
+  return { config, clock: systemClock, runs, models, trainings, keys: new KeyStore(database, systemClock) };
 }

@@ -7,7 +7,8 @@ import { illustrate, illustrationText } from './illustrate.ts';
 import { interruptSignal } from './interrupt.ts';
 import { type OpenedModel, openModel } from './open-model.ts';
 import { createReporter } from './progress.ts';
-import { portNumber, positiveNumber, serveUntilStopped } from './serve.ts';
+import { portNumber, positiveNumber } from './flag-values.ts';
+import { serveUntilStopped } from './serve.ts';
 import { recipeOf, trainWithProgress } from './train.ts';
 
 interface DemoFlags {

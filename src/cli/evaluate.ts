@@ -20,11 +20,13 @@ import { type CliContext, openContext } from './context.ts';
 import { interruptSignal } from './interrupt.ts';
 import { type OpenedModel, openModel } from './open-model.ts';
 import { createReporter, type Reporter } from './progress.ts';
-import { positiveNumber, wholeNumber } from './serve.ts';
+import { positiveNumber, wholeNumber } from './flag-values.ts';
 import { writeReports } from './write-reports.ts';
 
 /** Tokens kept for template and instruction beside the item's own text. */
 const frameTokens = 512;
+/** Room for a thought that has no budget. */
+const freeThoughtTokens = 4096;
 /** Fewest characters a token stands for in English text, so that an estimate of tokens is never too small. */
 const charactersPerToken = 2.5;
 
@@ -39,7 +41,7 @@ interface EvaluateFlags {
   readonly seed: number;
   readonly temperature: number;
   readonly topP: number;
-  readonly thinkingBudget: number;
+  readonly thinkingBudget: number | null;
   readonly answerBudget: number;
   readonly margin?: number;
   readonly template?: string;
@@ -59,7 +61,8 @@ export interface EvaluationRequest {
   readonly seed: number;
   readonly temperature: number;
   readonly topP: number;
-  readonly thinkingBudgetTokens: number;
+  /** null: thoughts are never closed from outside. */
+  readonly thinkingBudgetTokens: number | null;
   readonly answerBudgetTokens: number;
   readonly marginPp: number | null;
   readonly templateFile: string | null;
@@ -85,7 +88,12 @@ export function evaluateCommand(): Command {
     .option('--seed <number>', 'root of all seeds', wholeNumber, 3407)
     .option('--temperature <number>', 'sampling temperature', number, 0.6)
     .option('--top-p <number>', 'nucleus sampling', number, 0.95)
-    .option('--thinking-budget <tokens>', 'after so many tokens the thought is closed and the answer forced', wholeNumber, 4096)
+    .option(
+      '--thinking-budget <tokens>',
+      'after so many tokens the thought is closed and the answer forced; none: never',
+      budgetNumber,
+      4096,
+    )
     .option('--answer-budget <tokens>', 'tokens for the answer', positiveNumber, 1024)
     .option('--margin <pp>', 'call the arms equivalent within so many percentage points', number)
     .option('--template <file>', 'Jinja chat template of both arms; default: the tuned model’s')
@@ -244,7 +252,7 @@ function estimateContext(tasks: readonly TaskItems[], request: EvaluationRequest
     items.map((item) => {
       const prompt = askItem(item).length / charactersPerToken;
       const reference = ((item.reasoning?.length ?? 0) + (item.answer_text?.length ?? 0)) / charactersPerToken;
-      return prompt + Math.max(reference, request.thinkingBudgetTokens + request.answerBudgetTokens);
+      return prompt + Math.max(reference, (request.thinkingBudgetTokens ?? freeThoughtTokens) + request.answerBudgetTokens);
     }),
   );
   return Math.ceil(Math.max(...needs) + frameTokens);
@@ -262,18 +270,27 @@ async function requireContext(entry: OpenedModel, contextTokens: number): Promis
 /** The command that goes on with an evaluation. */
 function commandOf(request: EvaluationRequest, folder: string): string {
   const words = [
-    `--base ${request.baseRef}`,
-    `--tuned ${request.tunedRef}`,
+    `--base ${quoted(request.baseRef)}`,
+    `--tuned ${quoted(request.tunedRef)}`,
     ...(request.tasks.length > 0 ? [`--tasks ${request.tasks.join(',')}`] : []),
     ...request.itemFiles.map((file) => `--items ${file}`),
     ...(request.limit === null ? [] : [`--limit ${request.limit}`]),
     ...(request.marginPp === null ? [] : [`--margin ${request.marginPp}`]),
     ...(request.templateFile === null ? [] : [`--template ${request.templateFile}`]),
     `--attempts ${request.attempts} --seed ${request.seed} --temperature ${request.temperature} --top-p ${request.topP}`,
-    `--thinking-budget ${request.thinkingBudgetTokens} --answer-budget ${request.answerBudgetTokens} --slots ${request.slots}`,
+    `--thinking-budget ${request.thinkingBudgetTokens ?? 'none'} --answer-budget ${request.answerBudgetTokens} --slots ${request.slots}`,
     `--out ${folder}`,
   ];
   return `npx osler eval ${words.join(' ')}`;
+}
+
+/** The address of an upstream may hold signs that a shell would read. */
+function quoted(ref: string): string {
+  return /^[\w./:@~-]+$/.test(ref) ? ref : `'${ref}'`;
+}
+
+function budgetNumber(text: string): number | null {
+  return text === 'none' ? null : wholeNumber(text);
 }
 
 function heldOutFileOf(context: CliContext, tunedRef: string): string | null {

@@ -1,5 +1,9 @@
 import { CommanderError } from 'commander';
-import { exitCodeOf, isOslerError, OSLER_ERR_FILE_UNUSABLE } from '../core/errors.ts';
+import { readConfig } from '../core/config.ts';
+import { exitCodeOf, isOslerError } from '../core/errors.ts';
+import { storeFile } from '../core/store.ts';
+import { isStoreFailure, storeFailureOf } from '../core/store-failure.ts';
+import { systemFailureOf } from '../core/system-failure.ts';
 import { program } from './program.ts';
 
 try {
@@ -15,20 +19,8 @@ try {
   process.exit(exitCodeOf(error));
 }
 
-/** What the system says of a file (full, forbidden, not a folder) is about the user's machine and no fault of ours. */
+/** What the system and SQLite say of a file is about the user's machine and no fault of ours. */
 function withoutSystemError(error: unknown): unknown {
-  const isAboutFile = error instanceof Error && 'code' in error && 'path' in error && typeof error.path === 'string';
-  if (!isAboutFile) return error;
-  const reasons: Record<string, string> = {
-    ENOSPC: 'the disk is full',
-    EDQUOT: 'the quota is used up',
-    EACCES: 'permission was refused',
-    EPERM: 'permission was refused',
-    EROFS: 'the disk is read-only',
-    ENOTDIR: 'part of its path is no folder',
-    EISDIR: 'it is a folder',
-    EEXIST: 'something else has that name',
-  };
-  const reason = reasons[String(error.code)];
-  return reason === undefined ? error : new OSLER_ERR_FILE_UNUSABLE(error.path, reason);
+  // The store was opened, so the configuration can be read.
+  return isStoreFailure(error) ? storeFailureOf(error, storeFile(readConfig().home)) : systemFailureOf(error);
 }

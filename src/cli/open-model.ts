@@ -1,14 +1,19 @@
 import path from 'node:path';
-import { sha256OfFile } from '../core/digest.ts';
-import { OSLER_ERR_MODEL_TEMPLATE } from '../core/errors.ts';
+import { sha256, sha256OfFile } from '../core/digest.ts';
+import { OSLER_ERR_MODEL_TEMPLATE, OSLER_ERR_MODEL_UNSUITABLE } from '../core/errors.ts';
 import { readTextFile } from '../core/jsonl.ts';
 import { ChatTemplate } from '../engine/chat-template.ts';
 import { readGguf } from '../engine/gguf-file.ts';
+import { backendDeps, chooseBackend } from '../engine/llama/backends.ts';
 import { LlamaEngine } from '../engine/llama/llama-engine.ts';
+import type { Adapter } from '../engine/llama/protocol.ts';
+import { isMessagesTemplate } from '../engine/openai/messages-template.ts';
+import { isUpstreamRef } from '../engine/openai/upstream-ref.ts';
 import { defaultThoughtTags } from '../engine/thought-splitter.ts';
 import type { ServedModel } from '../server/served-model.ts';
 import { ensureGguf, resolveModel } from '../train/resolve-model.ts';
 import type { CliContext } from './context.ts';
+import { openUpstream } from './open-upstream.ts';
 import type { Reporter } from './progress.ts';
 
 const batchTokens = 512;
@@ -32,6 +37,12 @@ export interface OpenedModel {
   readonly fileType: number | null;
 }
 
+/** A model that is another one's weights with a LoRA adapter over them. */
+export interface AdapterArm {
+  readonly name: string;
+  readonly adapter: Adapter;
+}
+
 /** Finds a model by its REF, checks its file, and starts its engine. Throws the errors of resolving, GGUF and template. */
 export async function openModel(
   context: CliContext,
@@ -39,6 +50,27 @@ export async function openModel(
   reporter: Reporter,
   signal?: AbortSignal,
 ): Promise<OpenedModel> {
+  const [opened] = await openArms(context, options, [], reporter, signal);
+  if (opened === undefined) throw new Error('a model opens as one arm or more');
+  return opened;
+}
+
+/**
+ * Opens a model and adapters over it in one engine, with one copy of the weights: the model first, then the adapters in their order.
+ *
+ * @throws OSLER_ERR_MODEL_UNSUITABLE where a file is no adapter for this architecture, and as `openModel`
+ */
+export async function openArms(
+  context: CliContext,
+  options: OpenModelOptions,
+  adapters: readonly AdapterArm[],
+  reporter: Reporter,
+  signal?: AbortSignal,
+): Promise<OpenedModel[]> {
+  if (isUpstreamRef(options.ref)) {
+    if (adapters.length > 0) throw new OSLER_ERR_MODEL_UNSUITABLE(options.ref, 'an adapter needs weights on this machine');
+    return [await openUpstream(context, options, reporter, signal)];
+  }
   const { config, clock, models } = context;
   const bar = reporter.progress(`fetch ${options.ref}`);
   const deps = {
@@ -51,35 +83,51 @@ export async function openModel(
   const resolved = await resolveModel(options.ref, null, deps).finally(() => bar.stop());
   const file = await ensureGguf(resolved, 'q8_0', deps);
   const summary = await readGguf(file);
+  for (const { adapter } of adapters) await checkAdapter(adapter.file, summary.architecture);
   const source = await templateSourceOf(options, summary.chatTemplate);
   if (source === null) throw new OSLER_ERR_MODEL_TEMPLATE(options.ref, 'its file carries none');
   const template = new ChatTemplate({ owner: options.name, source, bosToken: summary.bosToken, eosToken: summary.eosToken });
-  const weightsDigest = await sha256OfFile(file);
-  const engine = new LlamaEngine({
-    name: options.name,
-    file,
-    gpu: config.gpu,
-    threads: config.threads,
-    slots: options.slots,
-    contextTokens: Math.min(options.contextTokens, summary.trainContextTokens ?? options.contextTokens),
-    batchTokens,
-    tags: defaultThoughtTags,
-    maxWaiting: options.maxWaiting,
-  });
-  return {
+  const digest = await sha256OfFile(file);
+  const digests = [digest];
+  for (const { adapter } of adapters) digests.push(sha256(`${digest}+${await sha256OfFile(adapter.file)}×${adapter.scale}`));
+  const { choice } = await chooseBackend(await backendDeps(config, { onStep: (step) => reporter.step(step), signal }));
+  const arms = [{ name: options.name, adapter: null }, ...adapters];
+  const engines = LlamaEngine.openArms(
+    {
+      file,
+      backend: choice,
+      threads: config.threads,
+      slots: options.slots,
+      contextTokens: Math.min(options.contextTokens, summary.trainContextTokens ?? options.contextTokens),
+      batchTokens,
+      tags: defaultThoughtTags,
+      maxWaiting: options.maxWaiting,
+    },
+    arms,
+  );
+  return engines.map((engine, index) => ({
     fileType: summary.fileType,
     model: {
-      name: options.name,
-      ref: options.ref,
+      name: arms[index]?.name ?? options.name,
+      ref: index === 0 ? options.ref : `${options.ref} with ${path.basename(arms[index]?.adapter?.file ?? '')}`,
       engine,
       template,
-      weightsDigest,
+      weightsDigest: digests[index] ?? digest,
       createdSeconds: Math.floor(clock.now().getTime() / 1000),
     },
-  };
+  }));
+}
+
+async function checkAdapter(file: string, architecture: string): Promise<void> {
+  const summary = await readGguf(file);
+  if (summary.type !== 'adapter')
+    throw new OSLER_ERR_MODEL_UNSUITABLE(file, 'it is a GGUF model and no LoRA adapter; serve it with --model');
+  if (summary.architecture !== architecture)
+    throw new OSLER_ERR_MODEL_UNSUITABLE(file, `it is an adapter for "${summary.architecture}" and the model is "${architecture}"`);
 }
 
 async function templateSourceOf(options: OpenModelOptions, own: string | null): Promise<string | null> {
-  if (options.templateSource !== undefined) return options.templateSource;
+  // Of an upstream that keeps its template to itself there is nothing to share.
+  if (options.templateSource !== undefined && !isMessagesTemplate(options.templateSource)) return options.templateSource;
   return options.templateFile === null ? own : await readTextFile(path.resolve(options.templateFile));
 }

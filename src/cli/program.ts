@@ -1,6 +1,11 @@
 import { Command } from 'commander';
+import { backupCommand } from './backup.ts';
+import { cleanCommand } from './clean.ts';
 import { demoCommand } from './demo.ts';
+import { doctorCommand } from './doctor.ts';
+import { engineCommand } from './engine.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { keysCommand } from './keys.ts';
 import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
 import { trainCommand } from './train.ts';
@@ -15,6 +20,11 @@ export const program = new Command('osler')
   .addCommand(runsCommand())
   .addCommand(serveCommand())
   .addCommand(evaluateCommand())
+  .addCommand(doctorCommand())
+  .addCommand(engineCommand())
+  .addCommand(keysCommand())
+  .addCommand(backupCommand())
+  .addCommand(cleanCommand())
   .showSuggestionAfterError();
 throwUsageErrors(program);
 

@@ -1,8 +1,10 @@
 import { Command } from 'commander';
+import { deleteRun } from '../train/delete-run.ts';
 import { readEvents } from '../train/event-file.ts';
 import { openContext } from './context.ts';
+import { formatBytes } from './format-bytes.ts';
 
-/** `osler runs` and `osler runs show ID`. */
+/** `osler runs`, `osler runs show ID` and `osler runs delete ID`. */
 export function runsCommand(): Command {
   const command = new Command('runs')
     .description('list trainings, newest first')
@@ -20,7 +22,25 @@ export function runsCommand(): Command {
     .description('a run in detail: state, recipe, losses, files')
     .option('--json', 'print JSON')
     .action(async (id: string, _flags: unknown, self: Command) => showRun(id, self.optsWithGlobals<{ json?: boolean }>()));
+  command
+    .command('delete <id>')
+    .description('delete a run with its rows, checkpoints and model; not one that is at work')
+    .option('--promoted-too', 'also where its model is promoted')
+    .option('--json', 'print JSON')
+    .action(async (id: string, _flags: unknown, self: Command) => removeRun(id, self.optsWithGlobals<DeleteFlags>()));
   return command;
+}
+
+interface DeleteFlags {
+  readonly promotedToo?: boolean;
+  readonly json?: boolean;
+}
+
+async function removeRun(id: string, flags: DeleteFlags): Promise<void> {
+  const { config, runs, models } = openContext();
+  const bytes = await deleteRun({ home: config.home, runs, models }, id, { isPromotedToo: flags.promotedToo === true });
+  if (flags.json === true) process.stdout.write(`${JSON.stringify({ deleted: id, bytes })}\n`);
+  else process.stdout.write(`Deleted ${id} (${formatBytes(bytes)}). Evaluations of it are kept: npx osler clean --what samples\n`);
 }
 
 async function showRun(id: string, flags: { json?: boolean }): Promise<void> {

@@ -1,25 +1,47 @@
 import type { AddressInfo } from 'node:net';
-import { Command, InvalidArgumentError } from 'commander';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
-import { messageOf, OSLER_ERR_SERVER_BIND, OSLER_ERR_SERVER_PORT_IN_USE, OSLER_ERR_USAGE } from '../core/errors.ts';
+import { messageOf, OSLER_ERR_INTERRUPTED, OSLER_ERR_SERVER_BIND, OSLER_ERR_SERVER_PORT_IN_USE, OSLER_ERR_USAGE } from '../core/errors.ts';
 import { buildApp } from '../server/app.ts';
+import { Drain } from '../server/drain.ts';
 import { ServedModels } from '../server/served-model.ts';
 import { type CliContext, openContext } from './context.ts';
-import { type OpenedModel, openModel } from './open-model.ts';
+import { portNumber, positiveNumber, secondsNumber, wholeNumber } from './flag-values.ts';
+import { readModelFlags } from './model-flags.ts';
+import { openArms, type OpenedModel } from './open-model.ts';
 import { createReporter, type Reporter } from './progress.ts';
 
-const drainMs = 30_000;
+/** For what is not an answer to come to its end, once all answers have. */
+const closeGraceMs = 5000;
+const serveDefaults = { drainSeconds: 30, queueTimeout: 120 };
 /** Of an address that this machine does not have, a name that none has, and a port that is not this user's. */
 const unusableAddressCodes = new Set(['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EACCES']);
 
 interface ServeFlags {
   readonly model: string[];
   readonly template: string[];
+  readonly adapter: string[];
   readonly host: string;
   readonly port: number;
   readonly slots: number;
   readonly context: number;
   readonly maxWaiting: number;
+  readonly queueTimeout: number;
+  readonly drainSeconds: number;
+  readonly rateLimit?: number;
+}
+
+/** Where and how to serve. */
+export interface ServeSettings {
+  readonly host: string;
+  readonly port: number;
+  /** Seconds that a request may wait for a slot. */
+  readonly queueTimeout?: number;
+  /** Seconds that running answers get when the server is stopped. */
+  readonly drainSeconds?: number;
+  /** Requests a minute of one key or address; left out: as the environment says. */
+  readonly rateLimit?: number;
 }
 
 /** `osler serve`: models under names, over HTTP. */
@@ -27,44 +49,46 @@ export function serveCommand(): Command {
   const collect = (word: string, words: string[]): string[] => [...words, word];
   return new Command('serve')
     .description('serve models with an OpenAI-style API: thought and answer apart, as JSON or streamed')
-    .option('--model <name=ref>', 'a model to serve: path, registry id or Hub id; repeat for more', collect, [])
+    .option(
+      '--model <name=ref>',
+      'a model to serve: path, registry id, Hub id, or an upstream as openai:URL#MODEL (docs/upstreams.md); repeat for more',
+      collect,
+      [],
+    )
     .option('--template <name=file>', 'Jinja chat template in place of that model’s own', collect, [])
+    .option(
+      '--adapter <name=base:file>',
+      'a LoRA adapter (GGUF) as a model of its own over the weights of --model BASE; end with @0.5 for half its strength',
+      collect,
+      [],
+    )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <number>', 'port to listen on', portNumber, 8080)
     .option('--slots <number>', 'requests at once, of each model', positiveNumber, 8)
     .option('--context <tokens>', 'tokens that one request may use, prompt and answer together', positiveNumber, 4096)
     .option('--max-waiting <number>', 'requests that may wait for a slot before the next is refused with 503', wholeNumber, 64)
+    .option('--queue-timeout <seconds>', 'how long a request may wait for a slot', secondsNumber, serveDefaults.queueTimeout)
+    .option(
+      '--drain-seconds <seconds>',
+      'how long running answers may take when the server is stopped',
+      secondsNumber,
+      serveDefaults.drainSeconds,
+    )
+    .option('--rate-limit <number>', 'requests a minute of one key, or address without; default: OSLER_RATE_LIMIT_PER_MINUTE', wholeNumber)
     .addHelpText(
       'after',
-      '\nExamples:\n  osler serve --model base=smollm2-135m-instruct --model tuned=run-20261123t2305-1a2b3c4d --port 8080\n  osler serve --model tuned=./model.gguf --template tuned=./template.jinja',
+      '\nExamples:\n  osler serve --model base=smollm2-135m-instruct --model tuned=run-20261123t2305-1a2b3c4d --port 8080\n  osler serve --model tuned=./model.gguf --template tuned=./template.jinja\n  osler serve --model base=smollm2-135m-instruct --adapter tuned=base:./adapter.gguf\n  osler serve --model big=openai:http://10.0.0.5:8000/v1',
     )
     .action(async (flags: ServeFlags) => {
       const context = openContext();
       const reporter = createReporter(context.config);
-      const models = parsePairs(flags.model, '--model');
-      const templates = parsePairs(flags.template, '--template');
-      if (models.size === 0) throw new OSLER_ERR_USAGE('There is no model to serve. Name at least one: --model tuned=REF');
-      for (const name of templates.keys())
-        if (!models.has(name)) throw new OSLER_ERR_USAGE(`--template names "${name}", and there is no --model of that name.`);
-      checkBind(context, flags.host);
+      const plans = readModelFlags(flags);
+      if (!isLoopback(flags.host) && context.config.apiKey === null && !context.keys.hasUsable())
+        throw new OSLER_ERR_SERVER_BIND(flags.host);
       const opened: OpenedModel[] = [];
       try {
-        for (const [name, ref] of models) {
-          opened.push(
-            await openModel(
-              context,
-              {
-                name,
-                ref,
-                templateFile: templates.get(name) ?? null,
-                slots: flags.slots,
-                contextTokens: flags.context,
-                maxWaiting: flags.maxWaiting,
-              },
-              reporter,
-            ),
-          );
-        }
+        const settings = { slots: flags.slots, contextTokens: flags.context, maxWaiting: flags.maxWaiting };
+        for (const { adapters, ...plan } of plans) opened.push(...(await openArms(context, { ...plan, ...settings }, adapters, reporter)));
         await serveUntilStopped(context, opened, flags, reporter);
       } finally {
         await Promise.all(opened.map(({ model }) => model.engine.close()));
@@ -72,19 +96,32 @@ export function serveCommand(): Command {
     });
 }
 
-/** Serves opened models until SIGINT or SIGTERM, then drains. The caller closes the engines. */
+/**
+ * Serves opened models until SIGINT or SIGTERM, then drains. The caller closes the engines.
+ *
+ * @throws OSLER_ERR_INTERRUPTED where answers had to be cut off
+ */
 export async function serveUntilStopped(
   context: CliContext,
   opened: readonly OpenedModel[],
-  at: { host: string; port: number },
+  at: ServeSettings,
   reporter: Reporter,
 ): Promise<void> {
+  const { config } = context;
+  const drain = new Drain();
   const app = await buildApp({
     models: new ServedModels(opened.map(({ model }) => model)),
     trainings: context.trainings,
     clock: context.clock,
-    apiKey: context.config.apiKey,
-    logLevel: context.config.logLevel,
+    keys: context.keys,
+    apiKey: config.apiKey,
+    isLoopback: isLoopback(at.host),
+    allowedOrigins: config.corsOrigins,
+    trustedProxies: config.trustedProxies,
+    rateLimitPerMinute: at.rateLimit ?? config.rateLimitPerMinute,
+    queueTimeoutMs: 1000 * (at.queueTimeout ?? serveDefaults.queueTimeout),
+    drain,
+    logLevel: config.logLevel,
     logStream: process.stderr,
   });
   await listen(app, at);
@@ -94,12 +131,17 @@ export async function serveUntilStopped(
   const { port } = app.server.address() as AddressInfo; // a TCP server that listens has one
   const origin = `http://${at.host.includes(':') ? `[${at.host}]` : at.host}:${port}`;
   reporter.step(`serving at ${origin} until Ctrl-C; for research only, not a medical device`);
-  for (const { model } of opened) process.stdout.write(`${curlLine(origin, model.name, context.config.apiKey !== null)}\n`);
+  for (const { model } of opened)
+    process.stdout.write(`${curlLine(origin, model.name, config.apiKey !== null || context.keys.hasAny())}\n`);
   await stopped();
-  reporter.step('finishing running requests (Ctrl-C again ends at once)');
-  const force = setTimeout(() => process.exit(0), drainMs);
-  await app.close();
-  clearTimeout(force);
+  drain.begin();
+  reporter.step(`taking nothing new, finishing ${drain.running} answer(s); Ctrl-C again ends at once`);
+  const isFinished = await drain.idle(1000 * (at.drainSeconds ?? serveDefaults.drainSeconds));
+  const cut = drain.running;
+  const isClosed = await Promise.race([app.close().then(() => true), sleep(isFinished ? closeGraceMs : 0, false)]);
+  if (!isClosed) app.server.closeAllConnections();
+  if (!isFinished)
+    throw new OSLER_ERR_INTERRUPTED(`The server stopped, and ${cut} answer(s) were cut off. Give them longer with --drain-seconds.`);
 }
 
 /** A line to paste into a shell. */
@@ -124,9 +166,9 @@ export async function listen(app: FastifyInstance, at: { host: string; port: num
   }
 }
 
-function checkBind(context: CliContext, host: string): void {
-  const isLoopback = host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
-  if (!isLoopback && context.config.apiKey === null) throw new OSLER_ERR_SERVER_BIND(host);
+/** Whether only this machine can reach an address. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
 function stopped(): Promise<void> {
@@ -140,40 +182,4 @@ function stopped(): Promise<void> {
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
   });
-}
-
-function parsePairs(words: readonly string[], option: string): Map<string, string> {
-  const pairs = new Map<string, string>();
-  for (const word of words) {
-    const [name = '', ...rest] = word.split('=');
-    const value = rest.join('=');
-    if (!/^[\w.-]{1,64}$/.test(name) || value === '')
-      throw new OSLER_ERR_USAGE(
-        `${option} "${word}" is not of the form name=value, where the name has letters, digits, ".", "_" and "-" only.`,
-      );
-    if (pairs.has(name)) throw new OSLER_ERR_USAGE(`${option} names "${name}" twice.`);
-    pairs.set(name, value);
-  }
-  return pairs;
-}
-
-/** Reads a whole number of a flag, 0 or more. */
-export function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is wanted.');
-  return value;
-}
-
-/** Reads a whole number of a flag, 1 or more. */
-export function positiveNumber(text: string): number {
-  const value = wholeNumber(text);
-  if (value < 1) throw new InvalidArgumentError('1 or more is wanted.');
-  return value;
-}
-
-/** Reads a port of a flag; 0 lets the system choose. */
-export function portNumber(text: string): number {
-  const value = wholeNumber(text);
-  if (value > 65_535) throw new InvalidArgumentError('a port is at most 65535.');
-  return value;
 }

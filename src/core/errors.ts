@@ -28,6 +28,28 @@ export const OSLER_ERR_DISK_FULL = createError(
   507,
 );
 
+export const OSLER_ERR_STORE_NEWER = createError(
+  'OSLER_ERR_STORE_NEWER',
+  'The store "%s" has %s. Start the newer release that wrote it. To go back instead, move it away with its -wal and -shm files and put an older copy in its place, which lacks what was written since: %s.',
+  409,
+);
+export const OSLER_ERR_STORE_CORRUPT = createError(
+  'OSLER_ERR_STORE_CORRUPT',
+  'The store "%s" is damaged: %s. Move it away with its -wal and -shm files and put an older copy in its place (%s), or restore a backup with: npx osler backup restore FOLDER.',
+  500,
+);
+export const OSLER_ERR_STORE_MIGRATION = createError(
+  'OSLER_ERR_STORE_MIGRATION',
+  'The store "%s" could not be moved from version %s: %s. It is as it was before that step. Start the former release, or report this.',
+  500,
+);
+export const OSLER_ERR_BACKUP_INVALID = createError(
+  'OSLER_ERR_BACKUP_INVALID',
+  '"%s" is no sound backup: %s. Nothing was changed; take another one.',
+  422,
+);
+export const OSLER_ERR_BACKUP_TARGET = createError('OSLER_ERR_BACKUP_TARGET', '"%s" is in the way: %s. Nothing was changed.', 409);
+
 export const OSLER_ERR_DATA_ROWS = createError(
   'OSLER_ERR_DATA_ROWS',
   '"%s" has %s unusable row(s):\n%s\nMend these lines and start again; nothing was written.',
@@ -75,14 +97,44 @@ export const OSLER_ERR_ENGINE_FAILED = createError(
   503,
 );
 export const OSLER_ERR_ENGINE_LOAD = createError('OSLER_ERR_ENGINE_LOAD', 'Model "%s" could not be loaded: %s', 503);
+export const OSLER_ERR_ENGINE_BACKEND = createError(
+  'OSLER_ERR_ENGINE_BACKEND',
+  'No engine can compute on this machine with OSLER_GPU=%s:\n%s\nMend it: %s',
+  424,
+);
+export const OSLER_ERR_ENGINE_BUILD = createError(
+  'OSLER_ERR_ENGINE_BUILD',
+  'Compiling the engine for %s failed: %s\nThe whole output is in "%s". Mend the cause and run the same command again.',
+  424,
+);
 export const OSLER_ERR_ENGINE_NOT_READY = createError(
   'OSLER_ERR_ENGINE_NOT_READY',
   'Model "%s" is not ready yet (%s). Ask /readyz and send the request again.',
   503,
 );
+export const OSLER_ERR_UPSTREAM_FAILED = createError(
+  'OSLER_ERR_UPSTREAM_FAILED',
+  'The upstream of model "%s" failed: %s. Send the request again; if it stays so, look at that server.',
+  502,
+);
+export const OSLER_ERR_UPSTREAM_REFUSED = createError(
+  'OSLER_ERR_UPSTREAM_REFUSED',
+  'The upstream of model "%s" refuses the request: %s. Change what it names.',
+  400,
+);
 export const OSLER_ERR_QUEUE_FULL = createError(
   'OSLER_ERR_QUEUE_FULL',
   'Model "%s" has %s requests waiting, which is its limit. Send the request again in %s s.',
+  503,
+);
+export const OSLER_ERR_QUEUE_TIMEOUT = createError(
+  'OSLER_ERR_QUEUE_TIMEOUT',
+  'Model "%s" had no free place within %s s. Send the request again in %s s.',
+  503,
+);
+export const OSLER_ERR_DRAINING = createError(
+  'OSLER_ERR_DRAINING',
+  'The server is shutting down and takes no new work. Send the request again in %s s.',
   503,
 );
 
@@ -97,12 +149,69 @@ export const OSLER_ERR_REQUEST_TOO_LONG = createError(
   'The prompt has %s tokens and the context of "%s" holds %s. Shorten it, or serve with a larger --context.',
   400,
 );
+export const OSLER_ERR_REQUEST_MEDIA_TYPE = createError(
+  'OSLER_ERR_REQUEST_MEDIA_TYPE',
+  'The request is of type "%s". Send JSON, with the header "Content-Type: application/json".',
+  415,
+);
+export const OSLER_ERR_REQUEST_TOO_LARGE = createError(
+  'OSLER_ERR_REQUEST_TOO_LARGE',
+  'The body is larger than %s bytes, which is the limit. Send less at once.',
+  413,
+);
 export const OSLER_ERR_NOT_FOUND = createError('OSLER_ERR_NOT_FOUND', 'There is no %s "%s".', 404);
 export const OSLER_ERR_INTERNAL = createError('OSLER_ERR_INTERNAL', 'The server failed. Look for request "%s" in its log.', 500);
 export const OSLER_ERR_UNAUTHORIZED = createError(
   'OSLER_ERR_UNAUTHORIZED',
   'This server asks for an API key: send "Authorization: Bearer KEY".',
   401,
+);
+
+export const OSLER_ERR_FORBIDDEN = createError(
+  'OSLER_ERR_FORBIDDEN',
+  'This key lacks the scope "%s". Use a key that has it, or make one with: osler keys create --name NAME --scope %s',
+  403,
+);
+export const OSLER_ERR_RATE_LIMITED = createError(
+  'OSLER_ERR_RATE_LIMITED',
+  'More than %s %s came within a minute. Send the request again in %s s.',
+  429,
+);
+export const OSLER_ERR_HOST_REFUSED = createError(
+  'OSLER_ERR_HOST_REFUSED',
+  'The request is for the host "%s", and without a key this server answers to localhost and 127.0.0.1 only. Use these, or make a key with "osler keys create".',
+  421,
+);
+export const OSLER_ERR_IDEMPOTENCY_KEY = createError(
+  'OSLER_ERR_IDEMPOTENCY_KEY',
+  'The idempotency key "%s" belongs to "%s", which was asked for in other words. Send another key.',
+  409,
+);
+
+export const OSLER_ERR_WEBSOCKET_FRAME = createError(
+  'OSLER_ERR_WEBSOCKET_FRAME',
+  'The frame cannot be used: %s. See docs/websocket.md for every frame.',
+  400,
+);
+export const OSLER_ERR_WEBSOCKET_CHATS = createError(
+  'OSLER_ERR_WEBSOCKET_CHATS',
+  'This websocket runs %s chats, which is its limit. Start the next one when one of them is done.',
+  429,
+);
+export const OSLER_ERR_WEBSOCKET_SOCKETS = createError(
+  'OSLER_ERR_WEBSOCKET_SOCKETS',
+  'The server has %s websockets open, which is its limit. Try again when some are closed.',
+  503,
+);
+export const OSLER_ERR_WEBSOCKET_ORIGIN = createError(
+  'OSLER_ERR_WEBSOCKET_ORIGIN',
+  'Pages of "%s" may not open a websocket here. Add that origin to OSLER_CORS_ORIGINS if it is yours.',
+  403,
+);
+export const OSLER_ERR_WEBSOCKET_UPGRADE = createError(
+  'OSLER_ERR_WEBSOCKET_UPGRADE',
+  'This address speaks websocket only. Connect with a websocket client, or use POST /v1/chat/completions.',
+  426,
 );
 
 export const OSLER_ERR_SERVER_PORT_IN_USE = createError(
@@ -112,7 +221,7 @@ export const OSLER_ERR_SERVER_PORT_IN_USE = createError(
 );
 export const OSLER_ERR_SERVER_BIND = createError(
   'OSLER_ERR_SERVER_BIND',
-  'The server binds to "%s" only with an API key. Set OSLER_API_KEY, or leave out --host to stay on 127.0.0.1.',
+  'The server binds to "%s" only with an API key. Make one with "osler keys create", or set OSLER_API_KEY; or leave out --host to stay on 127.0.0.1.',
   400,
 );
 
@@ -166,9 +275,14 @@ const PREREQUISITE_CODES = new Set([
   'OSLER_ERR_PYTHON_SETUP',
   'OSLER_ERR_TOOL_MISSING',
   'OSLER_ERR_DISK_FULL',
+  'OSLER_ERR_STORE_NEWER',
+  'OSLER_ERR_STORE_CORRUPT',
+  'OSLER_ERR_STORE_MIGRATION',
   'OSLER_ERR_HUB_FAILED',
   'OSLER_ERR_HUB_CHECKSUM',
   'OSLER_ERR_ENGINE_LOAD',
+  'OSLER_ERR_ENGINE_BACKEND',
+  'OSLER_ERR_ENGINE_BUILD',
 ]);
 
 /** Exit codes of the CLI: 0 done, 1 gate failed, 2 usage, 3 prerequisite missing, 70 internal, 130 interrupted. */

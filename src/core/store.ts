@@ -1,53 +1,57 @@
-import { mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { migrateStore } from './migrate-store.ts';
+import { checkStore, isBusy, storeFailureOf } from './store-failure.ts';
 
-/** Each entry moves the database one version on; entries are never changed once released. */
-const migrations: readonly string[] = [
-  `CREATE TABLE runs (
-     id TEXT PRIMARY KEY,
-     state TEXT NOT NULL,
-     recipe TEXT NOT NULL,
-     error TEXT,
-     trainer TEXT,
-     idempotency_key TEXT UNIQUE,
-     created_at TEXT NOT NULL,
-     updated_at TEXT NOT NULL
-   ) STRICT;
-   CREATE TABLE models (
-     id TEXT PRIMARY KEY,
-     run_id TEXT,
-     base_ref TEXT,
-     transformers_dir TEXT,
-     gguf_file TEXT,
-     gguf_sha256 TEXT,
-     template_file TEXT,
-     status TEXT NOT NULL,
-     created_at TEXT NOT NULL
-   ) STRICT;`,
-];
+const busyMs = 10_000;
+const retryMs = 20;
 
-/** Opens the project's one SQLite file in WAL mode and migrates it; `:memory:` for tests. */
-export function openStore(home: string): DatabaseSync {
-  const file = home === ':memory:' ? home : path.join(home, 'osler.sqlite');
-  if (file !== ':memory:') mkdirSync(home, { recursive: true });
-  const database = new DatabaseSync(file, { timeout: 10_000 });
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;');
-  migrate(database);
-  return database;
+/** The one SQLite file of a home. */
+export function storeFile(home: string): string {
+  return path.join(home, 'osler.sqlite');
 }
 
-function migrate(database: DatabaseSync): void {
-  database.exec('BEGIN IMMEDIATE');
+/**
+ * Opens the project's SQLite file in WAL mode, checks it, and brings it to this release's version; `:memory:` for tests.
+ *
+ * @throws OSLER_ERR_STORE_NEWER, OSLER_ERR_STORE_CORRUPT, OSLER_ERR_STORE_MIGRATION, OSLER_ERR_FILE_UNUSABLE
+ */
+export function openStore(home: string): DatabaseSync {
+  if (home === ':memory:') {
+    const database = new DatabaseSync(home);
+    migrateStore(database, null);
+    return database;
+  }
+  const file = storeFile(home);
+  let database: DatabaseSync | undefined;
   try {
-    const row = database.prepare('PRAGMA user_version').get();
-    const version = Number(row?.['user_version'] ?? 0);
-    for (const migration of migrations.slice(version)) database.exec(migration);
-    // A newer release's number stays, or its next start would migrate what is migrated already.
-    database.exec(`PRAGMA user_version = ${Math.max(version, migrations.length)}`);
-    database.exec('COMMIT');
+    mkdirSync(home, { recursive: true });
+    database = new DatabaseSync(file, { timeout: busyMs });
+    // SQLite would open what may only be read, and fail at the first change.
+    for (const place of [home, file]) accessSync(place, constants.W_OK);
+    enterWalMode(database);
+    // secure_delete: what was deleted is overwritten, not only forgotten.
+    database.exec('PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;');
+    checkStore(database, file);
+    migrateStore(database, file);
+    return database;
   } catch (error) {
-    database.exec('ROLLBACK');
-    throw error;
+    database?.close();
+    throw storeFailureOf(error, file);
+  }
+}
+
+/** SQLite's own waiting leaves out the switch to WAL: of two processes that open a new file at once, one was refused. */
+function enterWalMode(database: DatabaseSync): void {
+  const endMs = performance.now() + busyMs;
+  for (;;) {
+    try {
+      database.exec('PRAGMA journal_mode = WAL');
+      return;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > endMs) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryMs);
+    }
   }
 }

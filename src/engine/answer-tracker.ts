@@ -22,6 +22,7 @@ export class AnswerTracker {
   readonly #stopScope: 'content' | 'all';
   #rawText = '';
   #isRawTextCut = false;
+  #takenRawLength = 0;
   #completionTokens = 0;
   #reasoningTokens = 0;
 
@@ -55,6 +56,13 @@ export class AnswerTracker {
   /** All generated text as it came, tags included, up to a stop string. */
   get rawText(): string {
     return this.#rawText;
+  }
+
+  /** The raw text since the last call, as far as no stop string can still begin in it. */
+  takeRaw(): string {
+    const certain = this.#rawText.slice(this.#takenRawLength, this.isStopped ? undefined : this.#rawText.length - this.#stops.heldLength);
+    this.#takenRawLength += certain.length;
+    return certain;
   }
 
   /** Takes the text of the next `tokenCount` tokens. */

@@ -3,6 +3,7 @@ import { sha256 } from '../core/digest.ts';
 import { messageOf, OSLER_ERR_MODEL_TEMPLATE } from '../core/errors.ts';
 import type { TemplateMessage } from './chat-history.ts';
 import { defaultThoughtTags, type ThoughtTags } from './thought-splitter.ts';
+import { type Tool, writeToolsAsText } from './tool-prompt.ts';
 
 /** A prompt ready to be tokenized, and what it says of the thought that follows. */
 export interface RenderedPrompt {
@@ -20,6 +21,16 @@ export interface ChatTemplateOptions {
   readonly bosToken: string;
   readonly eosToken: string;
   readonly tags?: ThoughtTags;
+}
+
+export interface RenderOptions {
+  readonly isThinkingEnabled?: boolean | undefined;
+  /** Functions that the model may call. */
+  readonly tools?: readonly Tool[];
+  /** Further variables of the template; they replace none of ours. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+  /** The answer must have a form, so a model that would decide for itself whether to think has it decided here. */
+  readonly mustDecideThought?: boolean;
 }
 
 /** A model's Jinja chat template: the one way from messages to a prompt, in evaluation and serving alike. */
@@ -42,18 +53,31 @@ export class ChatTemplate {
     }
   }
 
+  get bosToken(): string {
+    return this.#options.bosToken;
+  }
+
+  get eosToken(): string {
+    return this.#options.eosToken;
+  }
+
+  /** Whether it renders tools, calls and results itself; otherwise they are written as text. */
+  get rendersTools(): boolean {
+    return /\btools\b/.test(this.source);
+  }
+
   /** Renders messages with the generation prompt. Throws OSLER_ERR_MODEL_TEMPLATE where the template refuses them. */
-  render(
-    messages: readonly TemplateMessage[],
-    options: { isThinkingEnabled?: boolean | undefined; variables?: Record<string, unknown> } = {},
-  ): RenderedPrompt {
+  render(messages: readonly TemplateMessage[], options: RenderOptions = {}): RenderedPrompt {
     const { bosToken, eosToken, owner, tags = defaultThoughtTags } = this.#options;
+    const tools = options.tools ?? [];
+    const prepared = this.rendersTools ? messages.map((message) => this.#withArguments(message)) : writeToolsAsText(messages, tools);
     let text: string;
     try {
       text = this.#template.render({
         ...options.variables,
         ...(options.isThinkingEnabled !== undefined && { enable_thinking: options.isThinkingEnabled }),
-        messages: messages.map((message) => ({ ...message })),
+        ...(this.rendersTools && tools.length > 0 && { tools }),
+        messages: prepared.map((message) => ({ ...message })),
         add_generation_prompt: true,
         bos_token: bosToken,
         eos_token: eosToken,
@@ -61,7 +85,21 @@ export class ChatTemplate {
     } catch (error) {
       throw new OSLER_ERR_MODEL_TEMPLATE(owner, messageOf(error));
     }
-    return { text, ...readThoughtState(text, tags) };
+    const state = readThoughtState(text, tags);
+    if (options.mustDecideThought !== true || state.isThoughtPreopened || !state.isThinkingEnabled) return { text, ...state };
+    // A model that knows the tag would think first: the tag is written for it. Any other answers at once.
+    if (this.source.includes(tags.open)) return { text: `${text}${tags.open}\n`, isThoughtPreopened: true, isThinkingEnabled: true };
+    return { text, isThoughtPreopened: false, isThinkingEnabled: false };
+  }
+
+  /** Templates that write `arguments` into their text as it is want JSON; those that go through it or encode it want the object. */
+  #withArguments(message: TemplateMessage): TemplateMessage {
+    if (message.tool_calls === undefined || /\barguments\b[^%}]*\|\s*(?:tojson|items)\b/.test(this.source)) return message;
+    const calls = message.tool_calls.map((call) => {
+      const { name, arguments: given } = call.function;
+      return { ...call, function: { name, arguments: typeof given === 'string' ? given : JSON.stringify(given) } };
+    });
+    return { ...message, tool_calls: calls };
   }
 }
 

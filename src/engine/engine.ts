@@ -1,3 +1,4 @@
+import type { TemplateMessage } from './chat-history.ts';
 import type { ThoughtClosed, ThoughtTags } from './thought-splitter.ts';
 
 /** How the next token is drawn. Temperature 0 is greedy. */
@@ -37,6 +38,39 @@ export interface GenerateRequest {
   readonly seed: number;
   readonly stop: readonly string[];
   readonly stopScope: 'content' | 'all';
+  /** Added to a token's logit, by token id: −100 (never) to 100. */
+  readonly logitBias?: Readonly<Record<string, number>>;
+  /** How many alternatives to report with each token of the answer, 0 to 20; left out: no log-probabilities. */
+  readonly topLogprobs?: number;
+  /** What the answer must look like; the thought is free. */
+  readonly grammar?: AnswerGrammar;
+  /** What the prompt was rendered from, for upstreams that take messages only. */
+  readonly chat?: ChatSource;
+}
+
+/** The chat behind a rendered prompt. */
+export interface ChatSource {
+  readonly messages: readonly TemplateMessage[];
+  /** The client's word for how long to think, where it stands behind `thinkingBudgetTokens`. */
+  readonly reasoningEffort?: string;
+  /** What the client sets of the template's variables, `enable_thinking` among them. */
+  readonly templateVariables?: Readonly<Record<string, unknown>>;
+}
+
+/** A form that the answer is held to, token by token. */
+export type AnswerGrammar =
+  | { readonly type: 'json' }
+  | { readonly type: 'json-schema'; readonly schema: Readonly<Record<string, unknown>> }
+  /** Grammar in llama.cpp's notation, GBNF; its rule `root` is the answer. */
+  | { readonly type: 'gbnf'; readonly text: string };
+
+/** A token with its natural log-probability before any sampling, given all before it. */
+export interface TokenLogprob {
+  readonly id: number;
+  readonly text: string;
+  readonly logprob: number;
+  /** The most likely tokens in its place, greatest first. */
+  readonly top: readonly { readonly id: number; readonly text: string; readonly logprob: number }[];
 }
 
 export interface Usage {
@@ -48,9 +82,17 @@ export interface Usage {
   readonly reasoningTokens: number;
 }
 
-/** What a generation yields, in this order: deltas, one `thought-closed` where there was a thought, one `finish`. */
+/** What a generation yields: deltas, among them one `thought-closed` where there was a thought, at last one `finish`. */
 export type EngineEvent =
-  | { readonly type: 'delta'; readonly thought: string; readonly answer: string }
+  | {
+      readonly type: 'delta';
+      readonly thought: string;
+      readonly answer: string;
+      /** The generated text behind both since the last delta, tags and forced text included. */
+      readonly raw: string;
+      /** Tokens of the answer since the last delta, where asked for. */
+      readonly logprobs?: readonly TokenLogprob[];
+    }
   | { readonly type: 'thought-closed'; readonly how: ThoughtClosed }
   | {
       readonly type: 'finish';
@@ -88,6 +130,22 @@ export interface EngineInfo {
   readonly slots: number;
   /** Device and threads, in words. */
   readonly device: string;
+  /** Numbers in an embedding; null: this engine makes none. */
+  readonly embeddingSize: number | null;
+}
+
+/** One place for a running request. */
+export interface SlotState {
+  readonly id: number;
+  readonly state: 'idle' | 'prompt' | 'generation';
+  /** Tokens that its cache holds. */
+  readonly cachedTokens: number;
+}
+
+/** Vectors of texts, of unit length. */
+export interface Embeddings {
+  readonly vectors: readonly (readonly number[])[];
+  readonly tokens: number;
 }
 
 export type EngineState =
@@ -100,6 +158,8 @@ export interface EngineLoad {
   readonly running: number;
   readonly waiting: number;
   readonly restarts: number;
+  /** Share of the slots that the last decoding step used, 0 to 1; 0 when idle. */
+  readonly occupancy: number;
 }
 
 /** Something that generates text: a local GGUF, an upstream server, or a script. The contract suite runs against each. */
@@ -112,6 +172,11 @@ export interface Engine {
   /** Throws OSLER_ERR_ENGINE_FAILED, OSLER_ERR_REQUEST_TOO_LONG and OSLER_ERR_QUEUE_FULL from the iteration. */
   generate(request: GenerateRequest, signal?: AbortSignal): Generation;
   tokenize(text: string): Promise<number[]>;
+  detokenize(tokens: readonly number[]): Promise<string>;
+  /** Throws OSLER_ERR_REQUEST_UNSUPPORTED where the engine makes no embeddings. */
+  embed(texts: readonly string[]): Promise<Embeddings>;
+  /** What runs where; empty where the engine cannot say. */
+  slots(): Promise<readonly SlotState[]>;
   /** Scores consecutive segments after a prompt. */
   score(prompt: string, segments: readonly string[]): Promise<SegmentScore[]>;
   close(): Promise<void>;

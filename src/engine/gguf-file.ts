@@ -7,6 +7,8 @@ export interface GgufSummary {
   readonly file: string;
   readonly bytes: number;
   readonly architecture: string;
+  /** `general.type`: a model, or a LoRA adapter for one. */
+  readonly type: string;
   readonly name: string | null;
   readonly trainContextTokens: number | null;
   readonly chatTemplate: string | null;
@@ -70,6 +72,7 @@ export async function readGguf(file: string): Promise<GgufSummary> {
     file,
     bytes,
     architecture,
+    type: textOf(metadata['general.type']) ?? 'model',
     name: textOf(metadata['general.name']),
     trainContextTokens: numberOf(metadata[`${architecture}.context_length`]),
     chatTemplate: textOf(metadata['tokenizer.chat_template']),

@@ -20,6 +20,11 @@ export class StopMatcher {
     return this.#matched !== undefined;
   }
 
+  /** Characters held back, since a stop string may begin in them. */
+  get heldLength(): number {
+    return this.#held.length;
+  }
+
   /** Gives the part of the text that is certain to stand before any stop string. */
   push(text: string): string {
     if (this.isStopped) return '';

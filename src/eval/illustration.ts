@@ -56,7 +56,8 @@ export async function askIllustration(
   onTokens: (tokens: number) => void,
   signal?: AbortSignal,
 ): Promise<IllustrationAnswer> {
-  const prompt = template.render([{ role: 'user', content: illustrationQuestion }]);
+  const messages = [{ role: 'user' as const, content: illustrationQuestion }];
+  const prompt = template.render(messages);
   const events: EngineEvent[] = [];
   const generation = engine.generate(
     {
@@ -69,6 +70,7 @@ export async function askIllustration(
       seed,
       stop: [],
       stopScope: 'content',
+      chat: { messages },
     },
     signal,
   );

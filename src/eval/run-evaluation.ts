@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.ts';
 import { sha256 } from '../core/digest.ts';
-import { OSLER_ERR_ENGINE_FAILED, OSLER_ERR_ENGINE_NOT_READY } from '../core/errors.ts';
+import { OSLER_ERR_ENGINE_FAILED, OSLER_ERR_ENGINE_NOT_READY, OSLER_ERR_UPSTREAM_FAILED } from '../core/errors.ts';
 import { deriveSeed } from '../core/rng.ts';
 import type { Question } from '../core/schema/question.ts';
+import type { TemplateMessage } from '../engine/chat-history.ts';
 import type { ChatTemplate } from '../engine/chat-template.ts';
 import { defaultSampling, type Engine, type EngineEvent } from '../engine/engine.ts';
 import { gatherAnswer } from '../engine/gathered-answer.ts';
@@ -103,19 +104,21 @@ async function runJob(plan: EvaluationPlan, job: Job, deps: RunEvaluationDeps): 
     try {
       return job.kind === 'generation' ? await generate(plan, job, deps) : await score(plan, job, deps);
     } catch (error) {
-      const isLost = error instanceof OSLER_ERR_ENGINE_FAILED || error instanceof OSLER_ERR_ENGINE_NOT_READY;
+      const isLost = [OSLER_ERR_ENGINE_FAILED, OSLER_ERR_ENGINE_NOT_READY, OSLER_ERR_UPSTREAM_FAILED].some(
+        (known) => error instanceof known,
+      );
       if (!isLost || attempt >= maxTries) throw error;
       await deps.engines[job.arm].ready();
     }
   }
 }
 
-function promptOf(plan: EvaluationPlan, job: Job, deps: RunEvaluationDeps) {
+function messagesOf(plan: EvaluationPlan, job: Job): TemplateMessage[] {
   const { systemPrompt } = plan.settings;
-  return deps.templates[job.arm].render([
+  return [
     ...(systemPrompt === null ? [] : [{ role: 'system' as const, content: systemPrompt }]),
     { role: 'user', content: askItem(job.item) },
-  ]);
+  ];
 }
 
 function commonOf(plan: EvaluationPlan, job: Job, deps: RunEvaluationDeps, startedSeconds: number) {
@@ -133,7 +136,8 @@ function commonOf(plan: EvaluationPlan, job: Job, deps: RunEvaluationDeps, start
 
 async function generate(plan: EvaluationPlan, job: Job, deps: RunEvaluationDeps): Promise<EvaluationRecord> {
   const { settings } = plan;
-  const prompt = promptOf(plan, job, deps);
+  const messages = messagesOf(plan, job);
+  const prompt = deps.templates[job.arm].render(messages);
   // The same seed for both arms: one source of chance less between them.
   const seed = deriveSeed(settings.seed, job.task, job.item.id, job.attempt);
   const startedSeconds = deps.clock.monotonicSeconds();
@@ -149,6 +153,7 @@ async function generate(plan: EvaluationPlan, job: Job, deps: RunEvaluationDeps)
       seed,
       stop: [],
       stopScope: 'content',
+      chat: { messages },
     },
     deps.signal,
   );
@@ -176,7 +181,11 @@ async function score(plan: EvaluationPlan, job: Job, deps: RunEvaluationDeps): P
   const startedSeconds = deps.clock.monotonicSeconds();
   const thought = job.item.reasoning ?? '';
   const answer = job.item.answer_text ?? '';
-  const scores = await engine.score(promptOf(plan, job, deps).text, [thought, `\n${engine.tags.close}\n\n`, answer]);
+  const scores = await engine.score(deps.templates[job.arm].render(messagesOf(plan, job)).text, [
+    thought,
+    `\n${engine.tags.close}\n\n`,
+    answer,
+  ]);
   const [thoughtScore, , answerScore] = scores;
   if (thoughtScore === undefined || answerScore === undefined) throw new OSLER_ERR_ENGINE_FAILED(job.arm, 'it gave no scores');
   return {

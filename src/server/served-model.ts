@@ -10,15 +10,15 @@ export interface ServedModel {
   readonly ref: string;
   readonly engine: Engine;
   readonly template: ChatTemplate;
-  /** sha256 of the weights' file. */
-  readonly weightsDigest: string;
+  /** sha256 of the weights' file; null: they are an upstream's, which does not tell. */
+  readonly weightsDigest: string | null;
   /** Seconds since 1970. */
   readonly createdSeconds: number;
 }
 
-/** Names the exact weights and template that made an answer, so that base is never taken for tuned. */
-export function fingerprintOf(model: Pick<ServedModel, 'weightsDigest' | 'template'>): string {
-  return `fp_${sha256(`${model.weightsDigest}:${model.template.digest}`).slice(0, 16)}`;
+/** Names the exact weights, or the upstream in their place, and template that made an answer, so that base is never taken for tuned. */
+export function fingerprintOf(model: Pick<ServedModel, 'ref' | 'weightsDigest' | 'template'>): string {
+  return `fp_${sha256(`${model.weightsDigest ?? model.ref}:${model.template.digest}`).slice(0, 16)}`;
 }
 
 /** The models of one server, by name. */

@@ -1,34 +1,67 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { Readable } from 'node:stream';
 
 /** Comments so often keep proxies from cutting a long thought. */
-const keepAliveMs = 15_000;
+const defaultKeepAliveMs = 15_000;
+
+/** Headers of every server-sent stream. */
+export const sseHeaders = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache',
+  // nginx gathers replies otherwise.
+  'x-accel-buffering': 'no',
+} as const;
+
+/** One event as text. The data must hold no line feed, as JSON does not. */
+export function sseBlock(data: string, event?: string): string {
+  return event === undefined ? `data: ${data}\n\n` : `event: ${event}\ndata: ${data}\n\n`;
+}
 
 /**
- * Encodes values as server-sent events, with a comment line whenever nothing came for 15 s.
- * Back-pressure is the consumer's: nothing is read ahead.
+ * A stream of blocks, with a comment whenever nothing came for 15 s.
+ *
+ * Blocks are taken only as fast as the client reads. One timer a stream and nothing else a block: on few cores the server
+ * competes with the decoder. When the client leaves, the source is closed.
  */
-export async function* encodeSse(
-  values: AsyncIterable<{ event?: string; data: string }>,
-  pauseMs = keepAliveMs,
-): AsyncGenerator<string, void> {
-  const iterator = values[Symbol.asyncIterator]();
-  let pending = iterator.next();
-  try {
-    while (true) {
-      const timer = new AbortController();
-      const idle = sleep(pauseMs, 'idle' as const, { signal: timer.signal, ref: false }).catch(() => 'idle' as const);
-      const first = await Promise.race([pending, idle]);
-      timer.abort();
-      if (first === 'idle') {
-        yield ': keep-alive\n\n';
-        continue;
+export function sseStream(blocks: AsyncIterator<string, unknown, undefined>, keepAliveMs = defaultKeepAliveMs): Readable {
+  let isPulling = false;
+  const timer = setInterval(() => {
+    // Behind what a slow client has not read yet, a comment keeps nothing alive.
+    if (stream.readableLength === 0) stream.push(': keep-alive\n\n');
+  }, keepAliveMs);
+  timer.unref();
+
+  async function pull(): Promise<void> {
+    isPulling = true;
+    try {
+      for (let isWanted = true; isWanted;) {
+        const next = await blocks.next();
+        if (stream.destroyed) return;
+        if (next.done === true) {
+          clearInterval(timer);
+          stream.push(null);
+          return;
+        }
+        if (next.value === '') continue;
+        timer.refresh();
+        isWanted = stream.push(next.value);
       }
-      if (first.done === true) return;
-      const { event, data } = first.value;
-      yield `${event === undefined ? '' : `event: ${event}\n`}data: ${data}\n\n`;
-      pending = iterator.next();
+    } catch (error) {
+      stream.destroy(error instanceof Error ? error : new Error('the source of a stream failed', { cause: error }));
+    } finally {
+      isPulling = false;
     }
-  } finally {
-    await iterator.return?.();
   }
+
+  const stream = new Readable({
+    read() {
+      if (!isPulling) void pull();
+    },
+    destroy(error, done) {
+      clearInterval(timer);
+      // A source in the middle of its work ends when that is done; nobody waits for it.
+      Promise.resolve(blocks.return?.()).catch(() => undefined);
+      done(error);
+    },
+  });
+  return stream;
 }

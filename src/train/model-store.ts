@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 
@@ -49,6 +51,35 @@ export class ModelStore {
   list(): StoredModel[] {
     return this.#database.prepare('SELECT * FROM models ORDER BY created_at DESC').all().map(modelOf);
   }
+
+  /** What a run made. */
+  listOfRun(runId: string): StoredModel[] {
+    return this.list().filter((model) => model.runId === runId);
+  }
+
+  /** Models with a file that is not there. */
+  listWithoutFiles(): StoredModel[] {
+    return this.list().filter((model) => filesOf(model).some((file) => !existsSync(file)));
+  }
+
+  /** Forgets models; their files stay. */
+  deleteOfRun(runId: string): void {
+    this.#database.prepare('DELETE FROM models WHERE run_id = ?').run(runId);
+  }
+
+  /** Makes paths below one folder paths below another, for a home that was moved. */
+  moveFiles(from: string, to: string): void {
+    const moved = (file: string | null): string | null =>
+      file?.startsWith(`${from}${path.sep}`) === true ? path.join(to, file.slice(from.length + 1)) : file;
+    for (const model of this.list()) {
+      const { transformersDir, ggufFile, templateFile } = model;
+      this.put({ ...model, transformersDir: moved(transformersDir), ggufFile: moved(ggufFile), templateFile: moved(templateFile) });
+    }
+  }
+}
+
+function filesOf(model: StoredModel): string[] {
+  return [model.transformersDir, model.ggufFile, model.templateFile].filter((file) => file !== null);
 }
 
 function modelOf(row: Record<string, unknown>): StoredModel {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
 import { writeFileAtomically } from '../core/atomic-file.ts';
@@ -18,32 +18,56 @@ const shownErrorLines = 8;
 /** Folder of the trainer's Python sources. */
 export const trainerSources = path.join(packageRoot, 'python');
 
+/** Content of the marker in an environment that was made by other means, such as an image for CUDA: it is taken as it is. */
+const providedMarker = 'provided';
+const markerName = 'osler-requirements.sha256';
+
 /**
- * Makes `.venv` beside package.json with the pinned requirements, once; later calls find it ready.
+ * Makes an environment with the pinned requirements, once; later calls find it ready.
  * A set-up that was broken off is taken up again: pip keeps what is there.
  *
+ * @param options.venv its folder; null or left out: `.venv` beside package.json
  * @returns path of the environment's python
  * @throws OSLER_ERR_PYTHON_MISSING, OSLER_ERR_PYTHON_SETUP
  */
 export async function ensurePython(options: {
   python: string | null;
+  venv?: string | null;
   onStep?: ReportStep;
   signal?: AbortSignal | undefined;
 }): Promise<string> {
-  const folder = path.join(packageRoot, '.venv');
+  const folder = environmentFolder(options.venv ?? null);
   const python = path.join(folder, 'bin/python');
-  const marker = path.join(folder, 'osler-requirements.sha256');
+  const marker = path.join(folder, markerName);
   const wanted = sha256(await readFile(requirements));
-  const isReady = async (): Promise<boolean> => existsSync(python) && (await readFile(marker, 'utf8').catch(() => '')) === wanted;
+  const isReady = (): Promise<boolean> => isPythonReady(options.venv ?? null);
   if (await isReady()) return python;
-  const unlock = await lockFolder(packageRoot, () => options.signal?.throwIfAborted());
+  const around = path.dirname(folder);
+  await mkdir(around, { recursive: true });
+  const unlock = await lockFolder(around, () => options.signal?.throwIfAborted());
   try {
-    if (!(await isReady())) await makeEnvironment({ ...options, folder, wanted: options.python });
-    await writeFileAtomically(marker, wanted);
+    if (!(await isReady())) {
+      await makeEnvironment({ ...options, folder, wanted: options.python });
+      await writeFileAtomically(marker, wanted);
+    }
     return python;
   } finally {
     unlock();
   }
+}
+
+/** Whether the environment is complete, without making it. */
+export async function isPythonReady(venv: string | null): Promise<boolean> {
+  const folder = environmentFolder(venv);
+  const wanted = sha256(await readFile(requirements));
+  return (
+    existsSync(path.join(folder, 'bin/python')) &&
+    [wanted, providedMarker].includes((await readFile(path.join(folder, markerName), 'utf8').catch(() => '')).trim())
+  );
+}
+
+function environmentFolder(venv: string | null): string {
+  return venv ?? path.join(packageRoot, '.venv');
 }
 
 interface MakeOptions {
@@ -64,7 +88,7 @@ async function makeEnvironment(options: MakeOptions): Promise<void> {
     if (result.exitCode !== 0) throw new OSLER_ERR_PYTHON_SETUP(step, result.all.split('\n').slice(-shownErrorLines).join('\n'));
   };
   // Always: a set-up that was broken off may have left a Python without pip.
-  await run('make .venv', await findPython(options.wanted), '-m', 'venv', folder);
+  await run(`make ${path.basename(folder)}`, await findPython(options.wanted), '-m', 'venv', folder);
   // Compiling 20,000 files to bytecode takes minutes on two cores; Python does it for the few that are used.
   await run(
     'install torch, transformers, trl and peft',
@@ -93,7 +117,7 @@ export function trainerEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** A Python of 3.11 or newer (TRL 1.15.0 and its dependencies want no less) that can make virtual environments. */
-async function findPython(wanted: string | null): Promise<string> {
+export async function findPython(wanted: string | null): Promise<string> {
   const tried: string[] = [];
   const candidates = wanted === null ? ['python3', 'python3.13', 'python3.12', 'python3.11', 'python'] : [wanted];
   for (const candidate of candidates) {

@@ -67,7 +67,12 @@ export async function ensureGguf(model: ResolvedModel, type: 'f32' | 'f16' | 'bf
   const target = path.join(deps.config.home, 'cache/gguf', name);
   const [made, config] = [await stat(target).catch(() => undefined), await stat(path.join(source, 'config.json')).catch(() => undefined)];
   if (made !== undefined && config !== undefined && made.mtimeMs >= config.mtimeMs) return target;
-  const python = await ensurePython({ python: deps.config.python, ...(deps.onStep && { onStep: deps.onStep }), signal: deps.signal });
+  const python = await ensurePython({
+    python: deps.config.python,
+    venv: deps.config.venv,
+    ...(deps.onStep && { onStep: deps.onStep }),
+    signal: deps.signal,
+  });
   deps.onStep?.(`convert ${model.ref} to GGUF ${type}`);
   await convertToGguf({ python, cacheDir: path.join(deps.config.home, 'cache'), source, target, type, signal: deps.signal });
   return target;
@@ -106,7 +111,12 @@ async function resolveKnown(model: KnownModel, revision: string | null, deps: Re
     if (hubId === undefined) throw new OSLER_ERR_MODEL_UNKNOWN(source.repo, '');
     return await fetchFromHub(model.id, { ...hubId, revision: hubId.revision ?? revision }, deps);
   }
-  const python = await ensurePython({ python: deps.config.python, ...(deps.onStep && { onStep: deps.onStep }), signal: deps.signal });
+  const python = await ensurePython({
+    python: deps.config.python,
+    venv: deps.config.venv,
+    ...(deps.onStep && { onStep: deps.onStep }),
+    signal: deps.signal,
+  });
   const transformersDir = await ensureEmbeddedTransformers({
     id: model.id,
     source,

@@ -45,6 +45,11 @@ export class RunStore {
       .run(state, error, this.#clock.now().toISOString(), id);
   }
 
+  /** Forgets a run; its files stay. */
+  delete(id: string): void {
+    this.#database.prepare('DELETE FROM runs WHERE id = ?').run(id);
+  }
+
   setTrainer(id: string, trainer: TrainerProcess | null): void {
     this.#database
       .prepare('UPDATE runs SET trainer = ?, updated_at = ? WHERE id = ?')

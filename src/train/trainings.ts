@@ -183,7 +183,12 @@ export class Trainings {
     runs.setState(run.id, 'preparing');
     // A number of a former life may belong to another process by now.
     runs.setTrainer(run.id, null);
-    const python = await ensurePython({ python: config.python, ...(options.onStep && { onStep: options.onStep }), signal: options.signal });
+    const python = await ensurePython({
+      python: config.python,
+      venv: config.venv,
+      ...(options.onStep && { onStep: options.onStep }),
+      signal: options.signal,
+    });
     const frozen = (await readSource(folder)) ?? (await this.#freezeInput(run, folder, options.signal));
     const base = await resolveModel(recipe.base.ref, frozen.base.revision ?? recipe.base.revision, {
       ...this.#deps,
@@ -293,7 +298,7 @@ export class Trainings {
     const target = folder.gguf(type);
     runs.setState(run.id, 'converting');
     options.onStep?.(`convert the tuned model to GGUF ${type}`);
-    const python = await ensurePython({ python: config.python });
+    const python = await ensurePython({ python: config.python, venv: config.venv });
     if (!existsSync(target))
       await convertToGguf({
         python,

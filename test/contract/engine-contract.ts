@@ -27,7 +27,7 @@ export function textOf(events: readonly EngineEvent[], channel: 'thought' | 'ans
 }
 
 /** What every engine must do alike; called inside a `describe` with an engine and a prompt that ends with an open thought. */
-export function describeEngineContract(engineOf: () => Engine, prompt: string): void {
+export function describeEngineContract(engineOf: () => Engine, prompt: string, { canScore = true } = {}): void {
   it('ends with one finish event whose usage adds up', async () => {
     const events = await collect(engineOf(), requestOf(prompt));
     const finishes = events.filter((event) => event.type === 'finish');
@@ -52,7 +52,17 @@ export function describeEngineContract(engineOf: () => Engine, prompt: string): 
     expect(closed?.how).toBe('budget');
     expect(textOf(events, 'thought')).not.toBe('');
     expect(textOf(events, 'answer')).not.toBe('');
-    expect(textOf(events, 'answer')).not.toContain('</think>');
+    // A second repeat by the model would be the answer's own text.
+    expect(textOf(events, 'answer')).not.toMatch(/^\s*<\/think>/);
+  });
+
+  it('gives the raw text with each delta, tags and forced text included', async () => {
+    const events = await collect(engineOf(), requestOf(prompt, { thinkingBudgetTokens: 5 }));
+    const raw = events.map((event) => (event.type === 'delta' ? event.raw : '')).join('');
+    const finish = events.at(-1);
+    if (finish?.type !== 'finish') throw new Error('the last event is no finish');
+    expect(raw).toContain('</think>');
+    expect(finish.rawText.startsWith(raw)).toBe(true);
   });
 
   it('gives no thought at all under a budget of 0', async () => {
@@ -106,7 +116,11 @@ export function describeEngineContract(engineOf: () => Engine, prompt: string): 
     await expect(collect(engineOf(), requestOf('word '.repeat(20_000)))).rejects.toMatchObject({ code: 'OSLER_ERR_REQUEST_TOO_LONG' });
   });
 
-  it('scores segments: more tokens than none, and finite', async () => {
+  it.runIf(!canScore)('refuses to score, by name', async () => {
+    await expect(engineOf().score(prompt, ['A segment.'])).rejects.toMatchObject({ code: 'OSLER_ERR_REQUEST_UNSUPPORTED' });
+  });
+
+  it.runIf(canScore)('scores segments: more tokens than none, and finite', async () => {
     const scores = await engineOf().score(prompt, ['A first segment.', ' And a second one.']);
     expect(scores).toHaveLength(2);
     for (const score of scores) {

@@ -12,7 +12,7 @@ import { TrainEvent } from '../../src/core/schema/train-event.ts';
 import { TrainingRow } from '../../src/core/schema/training-row.ts';
 import { ChatTemplate } from '../../src/engine/chat-template.ts';
 import { readGguf } from '../../src/engine/gguf-file.ts';
-import { LlamaEngine } from '../../src/engine/llama/llama-engine.ts';
+import { prebuiltCpu } from '../../src/engine/llama/backend-choice.ts';
 import { defaultThoughtTags } from '../../src/engine/thought-splitter.ts';
 import { recordKey } from '../../src/eval/sample-log.ts';
 import { Report } from '../../src/eval/schema/report.ts';
@@ -49,6 +49,8 @@ function rowsOf<T extends z.ZodType>(file: string, schema: T): z.output<T>[] {
     .filter((line) => line !== '')
     .map((line) => schema.parse(JSON.parse(line)));
 }
+
+import { startEngine } from '../support/small-engine.ts';
 
 describe('the whole chain on the real small model', () => {
   let runId = '';
@@ -105,10 +107,10 @@ describe('the whole chain on the real small model', () => {
       bosToken: summary.bosToken,
       eosToken: summary.eosToken,
     });
-    const engine = new LlamaEngine({
+    const engine = startEngine({
       name: 'tuned',
       file,
-      gpu: 'off',
+      backend: prebuiltCpu,
       threads: 2,
       slots: 1,
       contextTokens: 1024,

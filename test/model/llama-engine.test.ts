@@ -1,26 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LlamaEngine } from '../../src/engine/llama/llama-engine.ts';
-import { defaultThoughtTags } from '../../src/engine/thought-splitter.ts';
+import type { LlamaEngine } from '../../src/engine/llama/llama-engine.ts';
 import { collect, describeEngineContract, requestOf, textOf } from '../contract/engine-contract.ts';
-import { realModelFile } from '../support/real-model.ts';
+import { openSmallEngine, smallEngineOptions, startEngine } from '../support/small-engine.ts';
 
 const prompt = '<|im_start|>user\nWhat is measles? Explain.<|im_end|>\n<|im_start|>assistant\n<think>\n';
 
 describe('LlamaEngine on the real small model', () => {
   let engine: LlamaEngine;
   beforeAll(async () => {
-    engine = new LlamaEngine({
-      name: 'small',
-      file: await realModelFile(),
-      gpu: 'off',
-      threads: 2,
-      slots: 4,
-      contextTokens: 1024,
-      batchTokens: 256,
-      tags: defaultThoughtTags,
-      maxWaiting: 8,
-    });
-    await engine.ready();
+    engine = await openSmallEngine();
   });
   afterAll(async () => engine.close());
 
@@ -79,17 +67,7 @@ describe('LlamaEngine on the real small model', () => {
 });
 
 it('says what is wrong where the file is no model', async () => {
-  const engine = new LlamaEngine({
-    name: 'broken',
-    file: import.meta.filename,
-    gpu: 'off',
-    threads: 1,
-    slots: 1,
-    contextTokens: 256,
-    batchTokens: 64,
-    tags: defaultThoughtTags,
-    maxWaiting: 1,
-  });
+  const engine = startEngine(await smallEngineOptions({ name: 'broken', file: import.meta.filename, threads: 1 }));
   await expect(engine.ready()).rejects.toMatchObject({ code: 'OSLER_ERR_ENGINE_LOAD' });
   await engine.close();
 });

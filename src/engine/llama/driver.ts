@@ -1,18 +1,28 @@
 import type { LlamaContext, LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
-import type { EngineEvent, GenerateRequest, SegmentScore } from '../engine.ts';
+import type { EngineEvent, GenerateRequest, SegmentScore, SlotState } from '../engine.ts';
 import type { ThoughtTags } from '../thought-splitter.ts';
+import { AnswerGrammars } from './answer-grammar.ts';
 import type { ChildFault } from './protocol.ts';
+import { faultOf, RequestFault } from './request-fault.ts';
 import { scoreSegments } from './score-segments.ts';
 import { type Job, SlotRun } from './slot.ts';
+import { TurnTaking } from './turn-taking.ts';
 
 /** A cached prefix must be this much longer to be worth leaving the lowest free slot. */
 const minPrefixGainTokens = 16;
 
 /** What the driver tells its process. */
 export interface DriverEvents {
-  /** All events of one decoding step, over all requests. */
-  onStep(events: readonly { id: number; event: EngineEvent }[]): void;
+  /** All events of one decoding step over all requests, and how many sequences it had. */
+  onStep(events: readonly { id: number; event: EngineEvent }[], size: number): void;
   onFault(id: number, fault: ChildFault): void;
+}
+
+export interface DriverOptions {
+  readonly slots: number;
+  readonly tags: ThoughtTags;
+  /** Shared by drivers that must not compute at the same time; left out: this one has its own. */
+  readonly turns?: TurnTaking;
 }
 
 /**
@@ -27,20 +37,26 @@ export class LockstepDriver {
   readonly #runs: (SlotRun | undefined)[];
   readonly #events: DriverEvents;
   readonly #tags: ThoughtTags;
+  readonly #turns: TurnTaking;
+  readonly #grammars: AnswerGrammars;
   readonly #batchTokens: number;
   readonly #contextTokens: number;
   readonly #closeText: string;
   readonly #closeTokens: Token[];
   readonly #waiting: Job[] = [];
   readonly #scoring: (() => Promise<void>)[] = [];
+  /** Requests whose grammar is being compiled; a cancel takes them out. */
+  readonly #preparing = new Set<number>();
   #isLooping = false;
 
-  constructor(context: LlamaContext, events: DriverEvents, options: { slots: number; tags: ThoughtTags }) {
+  constructor(context: LlamaContext, events: DriverEvents, options: DriverOptions) {
     this.#model = context.model;
     this.#sequences = Array.from({ length: options.slots }, () => context.getSequence());
     this.#runs = this.#sequences.map(() => undefined);
     this.#events = events;
     this.#tags = options.tags;
+    this.#turns = options.turns ?? new TurnTaking();
+    this.#grammars = new AnswerGrammars(context.model);
     this.#batchTokens = context.batchSize;
     this.#contextTokens = this.#sequences[0]?.contextSize ?? context.contextSize;
     // The way the training text closes a thought, so that a forced close looks to the model like its own.
@@ -56,20 +72,32 @@ export class LockstepDriver {
     return this.#model.tokenize(text, true);
   }
 
-  add(id: number, request: GenerateRequest): void {
-    // A budget of 0 closes the thought in the prompt, before the model can say a word of it.
-    const isClosedAtStart = request.isThoughtPreopened && request.isThinkingEnabled && request.thinkingBudgetTokens === 0;
-    const tokens = [...this.tokenize(request.prompt), ...(isClosedAtStart ? this.#closeTokens : [])];
-    if (tokens.length >= this.#contextTokens) {
-      this.#events.onFault(id, { code: 'too-long', message: 'prompt longer than the context', promptTokens: tokens.length });
-      return;
+  slots(): SlotState[] {
+    return this.#sequences.map((sequence, id) => ({
+      id,
+      state: this.#runs[id]?.state ?? 'idle',
+      cachedTokens: sequence.nextTokenIndex,
+    }));
+  }
+
+  /** Takes a request; what is wrong with it is told as a fault. */
+  async add(id: number, request: GenerateRequest): Promise<void> {
+    this.#preparing.add(id);
+    try {
+      const job = await this.#prepare(id, request);
+      if (!this.#preparing.has(id)) return;
+      this.#waiting.push(job);
+      void this.#loop();
+    } catch (error) {
+      this.#events.onFault(id, faultOf(error));
+    } finally {
+      this.#preparing.delete(id);
     }
-    this.#waiting.push({ id, request, tokens, isClosedAtStart, arrivedMs: performance.now(), isCancelled: false, wantsAnswerNow: false });
-    void this.#loop();
   }
 
   /** Stops a request at the next step, or before its next piece of prompt. It gives no further events. */
   cancel(id: number): void {
+    this.#preparing.delete(id);
     const place = this.#waiting.findIndex((job) => job.id === id);
     if (place >= 0) this.#waiting.splice(place, 1);
     const run = this.#runs.find((candidate) => candidate?.job.id === id);
@@ -98,16 +126,33 @@ export class LockstepDriver {
     return promise;
   }
 
+  async #prepare(id: number, request: GenerateRequest): Promise<Job> {
+    if (request.grammar !== undefined && request.topLogprobs !== undefined)
+      throw new RequestFault({ code: 'unsupported', parameter: 'logprobs', message: 'not together with response_format or tool_choice' });
+    // A budget of 0 closes the thought in the prompt, before the model can say a word of it.
+    const isClosedAtStart = request.isThoughtPreopened && request.isThinkingEnabled && request.thinkingBudgetTokens === 0;
+    const tokens = [...this.tokenize(request.prompt), ...(isClosedAtStart ? this.#closeTokens : [])];
+    if (tokens.length === 0) throw new RequestFault({ code: 'unsupported', parameter: 'prompt', message: 'it is empty' });
+    if (tokens.length >= this.#contextTokens)
+      throw new RequestFault({ code: 'too-long', message: 'prompt longer than the context', promptTokens: tokens.length });
+    const arrivedMs = performance.now();
+    const grammar = request.grammar === undefined ? undefined : await this.#grammars.start(request.grammar);
+    return { id, request, tokens, grammar, isClosedAtStart, arrivedMs, isCancelled: false, wantsAnswerNow: false };
+  }
+
   async #loop(): Promise<void> {
     if (this.#isLooping) return;
     this.#isLooping = true;
     try {
       while (this.#waiting.length > 0 || this.#scoring.length > 0 || this.#runs.some((run) => run !== undefined)) {
         await this.#dropCancelled();
-        if (this.#scoring.length > 0 && this.#freeSlots().length > 0) await this.#scoring.shift()?.();
+        if (this.#scoring.length > 0 && this.#freeSlots().length > 0) {
+          const scoring = this.#scoring.shift();
+          if (scoring !== undefined) await this.#turns.run(scoring);
+        }
         await this.#admit();
-        await this.#prefillPiece();
-        await this.#stepAll();
+        await this.#turns.run(async () => this.#prefillPieces());
+        await this.#turns.run(async () => this.#stepAll());
       }
     } finally {
       this.#isLooping = false;
@@ -119,11 +164,7 @@ export class LockstepDriver {
   }
 
   async #dropCancelled(): Promise<void> {
-    for (const [slot, run] of this.#runs.entries()) {
-      if (run?.job.isCancelled !== true) continue;
-      await run.dispose();
-      this.#runs[slot] = undefined;
-    }
+    for (const [slot, run] of this.#runs.entries()) if (run?.job.isCancelled === true) await this.#release(slot, run);
   }
 
   async #admit(): Promise<void> {
@@ -158,10 +199,24 @@ export class LockstepDriver {
     return best;
   }
 
-  /** One piece of one prompt between steps, so that the others' inter-token latency stays flat. */
-  async #prefillPiece(): Promise<void> {
-    const run = this.#runs.find((candidate) => candidate?.isPrefilling === true && !candidate.job.isCancelled);
-    await run?.prefill(this.#batchTokens - this.#sequences.length);
+  /**
+   * One batch of prompt between two steps, so that the others' inter-token latency stays flat: new requests in the order
+   * of their slots, as far as the batch goes. Several short prompts share one pass over the weights.
+   */
+  async #prefillPieces(): Promise<void> {
+    let room = this.#batchTokens - this.#sequences.length;
+    const pieces: { slot: number; run: SlotRun; tokens: number }[] = [];
+    for (const [slot, run] of this.#runs.entries()) {
+      if (run?.isPrefilling !== true || run.job.isCancelled || room <= 0) continue;
+      const tokens = Math.min(run.prefillTokens, room);
+      pieces.push({ slot, run, tokens });
+      room -= tokens;
+    }
+    const results = await Promise.allSettled(pieces.map(({ run, tokens }) => run.prefill(tokens)));
+    for (const [index, { slot, run }] of pieces.entries()) {
+      const result = results[index];
+      if (result?.status === 'rejected') await this.#fail(slot, run, result.reason);
+    }
   }
 
   async #stepAll(): Promise<void> {
@@ -174,8 +229,7 @@ export class LockstepDriver {
     for (const [index, { slot, run }] of stepping.entries()) {
       const result = results[index];
       if (result?.status !== 'fulfilled') {
-        await this.#release(slot, run);
-        this.#events.onFault(run.job.id, { code: 'internal', message: String(result?.reason) });
+        await this.#fail(slot, run, result?.reason);
         continue;
       }
       if (run.job.isCancelled) continue;
@@ -183,7 +237,12 @@ export class LockstepDriver {
       for (const event of taken.events) events.push({ id: run.job.id, event });
       if (taken.isFinished) await this.#release(slot, run);
     }
-    if (events.length > 0) this.#events.onStep(events);
+    this.#events.onStep(events, stepping.length);
+  }
+
+  async #fail(slot: number, run: SlotRun, reason: unknown): Promise<void> {
+    await this.#release(slot, run);
+    this.#events.onFault(run.job.id, faultOf(reason));
   }
 
   async #release(slot: number, run: SlotRun): Promise<void> {

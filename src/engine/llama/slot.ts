@@ -1,7 +1,8 @@
-import type { LlamaContextSequence, LlamaModel, SequenceEvaluateOptions, Token } from 'node-llama-cpp';
+import type { LlamaContextSequence, LlamaGrammarEvaluationState, LlamaModel, Token } from 'node-llama-cpp';
 import { AnswerTracker } from '../answer-tracker.ts';
-import type { EngineEvent, GenerateRequest } from '../engine.ts';
+import type { EngineEvent, GenerateRequest, TokenLogprob } from '../engine.ts';
 import type { ThoughtTags } from '../thought-splitter.ts';
+import { createSteps, type Step, type TokenSteps } from './token-steps.ts';
 
 /** Most tokens to hold back for a character that is not complete; beyond, the bytes are no UTF-8 at all. */
 const maxHeldTokens = 8;
@@ -11,6 +12,8 @@ export interface Job {
   readonly id: number;
   readonly request: GenerateRequest;
   readonly tokens: readonly Token[];
+  /** Compiled, where the request has one. */
+  readonly grammar: LlamaGrammarEvaluationState | undefined;
   /** The closing tokens stand at the end of `tokens` already. */
   readonly isClosedAtStart: boolean;
   readonly arrivedMs: number;
@@ -29,16 +32,20 @@ export class SlotRun {
   readonly #tracker: AnswerTracker;
   readonly #closeTokens: Token[];
   readonly #closeText: string;
+  /** Sorts the batch by slot: llama.cpp takes ascending neighbours in one pass over the weights. */
   readonly #priority: number;
   readonly #admittedMs = performance.now();
   readonly #cachedTokens: number;
+  readonly #steps: TokenSteps;
+  #logprobs: TokenLogprob[] = [];
   #prefilled: number;
-  #iterator: AsyncGenerator<Token, void, void | Token | Token[]> | undefined;
+  #hasStepped = false;
   #heldTokens: Token[] = [];
   #lastTokens: Token[] = [];
   #forced: Token[] | undefined;
   #firstTokenMs: number | undefined;
   #isCloseReported = false;
+  #hasAnswer = false;
 
   constructor(
     job: Job,
@@ -53,7 +60,6 @@ export class SlotRun {
     this.#prefilled = options.cachedTokens;
     this.#closeTokens = options.closeTokens;
     this.#closeText = options.closeText;
-    // Sorts the batch by slot: llama.cpp takes ascending neighbours in one pass over the weights.
     this.#priority = 1000 - options.slot;
     this.#tracker = new AnswerTracker({
       isPreopened: request.isThoughtPreopened,
@@ -61,6 +67,12 @@ export class SlotRun {
       tags: options.tags,
       stop: request.stop,
       stopScope: request.stopScope,
+    });
+    this.#steps = createSteps(sequence, {
+      request,
+      priority: this.#priority,
+      // The thought is free; the answer is held to the grammar from its first token on.
+      grammar: () => (this.#tracker.isInThought ? undefined : job.grammar),
     });
     if (job.isClosedAtStart) this.#tracker.forceClose('budget', options.closeText, options.closeTokens.length);
   }
@@ -70,9 +82,18 @@ export class SlotRun {
     return this.#prefilled < this.job.tokens.length - 1;
   }
 
-  /** Reads at most `maxTokens` tokens of the prompt. */
-  async prefill(maxTokens: number): Promise<void> {
-    const end = Math.min(this.#prefilled + maxTokens, this.job.tokens.length - 1);
+  /** Prompt tokens left to read before the first step. */
+  get prefillTokens(): number {
+    return Math.max(0, this.job.tokens.length - 1 - this.#prefilled);
+  }
+
+  get state(): 'prompt' | 'generation' {
+    return this.isPrefilling ? 'prompt' : 'generation';
+  }
+
+  /** Reads the next `tokens` of the prompt. */
+  async prefill(tokens: number): Promise<void> {
+    const end = Math.min(this.#prefilled + tokens, this.job.tokens.length - 1);
     const piece = this.job.tokens.slice(this.#prefilled, end);
     // Priorities beyond the documented 1 to 5 are only compared, and sort the batch by slot.
     await this.#sequence.evaluateWithoutGeneratingNewTokens(piece, { evaluationPriority: this.#priority as 5 });
@@ -80,21 +101,23 @@ export class SlotRun {
   }
 
   /** Asks for the next token. Call for all slots in ascending order, then await them together. */
-  async step(): Promise<Token | null> {
-    this.#iterator ??= this.#sequence.evaluate(this.job.tokens.slice(this.#prefilled), this.#evaluateOptions());
-    const forced = this.#forced;
+  async step(): Promise<Step> {
+    const forced = this.#hasStepped ? this.#forced : this.job.tokens.slice(this.#prefilled);
+    this.#hasStepped = true;
     this.#forced = undefined;
-    const result = forced === undefined ? await this.#iterator.next() : await this.#iterator.next(forced);
+    const step = await this.#steps.next(forced);
     this.#firstTokenMs ??= performance.now();
-    return result.done === true ? null : result.value;
+    return step;
   }
 
-  /** Takes the token of a step, or null for the end of generation, and gives the events that follow from it. */
-  take(token: Token | null): { events: EngineEvent[]; isFinished: boolean } {
+  /** Takes the token of a step and gives the events that follow from it. */
+  take({ token, logprob }: Step): { events: EngineEvent[]; isFinished: boolean } {
     const events: EngineEvent[] = [];
     if (token === null) return { events: this.#finish(events, 'stop'), isFinished: true };
+    const wasInAnswer = !this.#tracker.isInThought;
     this.#heldTokens.push(token);
     const text = this.#model.detokenize(this.#heldTokens, true, this.#lastTokens);
+    if (logprob !== undefined && wasInAnswer && (this.#hasAnswer || text.trim() !== '')) this.#logprobs.push(logprob);
     if (!text.endsWith('\uFFFD') || this.#heldTokens.length >= maxHeldTokens) {
       this.#addDelta(events, this.#tracker.push(text, this.#heldTokens.length));
       this.#lastTokens = [...this.#lastTokens, ...this.#heldTokens].slice(-maxHeldTokens);
@@ -112,7 +135,7 @@ export class SlotRun {
 
   /** Ends the iteration, so that the sequence is free for another. */
   async dispose(): Promise<void> {
-    await this.#iterator?.return();
+    await this.#steps.end();
   }
 
   #closeThoughtWhereDue(events: EngineEvent[], token: Token): void {
@@ -153,7 +176,10 @@ export class SlotRun {
   }
 
   #addDelta(events: EngineEvent[], split: { thought: string; answer: string }): void {
-    if (split.thought !== '' || split.answer !== '') events.push({ type: 'delta', ...split });
+    if (split.thought === '' && split.answer === '') return;
+    this.#hasAnswer ||= split.answer !== '';
+    events.push({ type: 'delta', ...split, raw: this.#tracker.takeRaw(), ...(this.#logprobs.length > 0 && { logprobs: this.#logprobs }) });
+    this.#logprobs = [];
   }
 
   #reportClose(events: EngineEvent[], isEnd = false): void {
@@ -161,30 +187,5 @@ export class SlotRun {
     if (this.#isCloseReported || closed === 'none' || (closed === 'never' && !isEnd)) return;
     this.#isCloseReported = true;
     events.push({ type: 'thought-closed', how: closed });
-  }
-
-  #evaluateOptions(): SequenceEvaluateOptions {
-    const { sampling, seed } = this.job.request;
-    const hasPenalty = sampling.repeatPenalty !== 1 || sampling.frequencyPenalty !== 0 || sampling.presencePenalty !== 0;
-    return {
-      temperature: sampling.temperature,
-      topP: sampling.topP,
-      topK: sampling.topK,
-      minP: sampling.minP,
-      seed,
-      evaluationPriority: this.#priority as 5, // see prefill
-      ...(hasPenalty && {
-        repeatPenalty: {
-          punishTokens: () => this.#lastGenerated(),
-          penalty: sampling.repeatPenalty,
-          frequencyPenalty: sampling.frequencyPenalty,
-          presencePenalty: sampling.presencePenalty,
-        },
-      }),
-    };
-  }
-
-  #lastGenerated(): Token[] {
-    return this.#sequence.contextTokens.slice(this.job.tokens.length).slice(-64);
   }
 }

@@ -1,99 +1,91 @@
-import type { EngineEvent, GenerateRequest, Usage } from '../../engine/engine.ts';
-import { gatherAnswer } from '../../engine/gathered-answer.ts';
-import { defaultThoughtTags, type ThoughtClosed } from '../../engine/thought-splitter.ts';
+import { z } from 'zod';
+import type { Usage } from '../../engine/engine.ts';
 import { fingerprintOf, type ServedModel } from '../served-model.ts';
+import type { ChatChoice, ChoicePart } from './chat-choice.ts';
+import { encodeLogprobs } from './logprobs.ts';
 
-/** What is the same in every chunk of one answer. */
+/** What is the same for all choices and chunks of one answer. */
 export interface AnswerHead {
   readonly id: string;
   readonly createdSeconds: number;
   readonly model: ServedModel;
-  readonly request: GenerateRequest;
-  /** `none`: the raw text with its tags, in `content`. */
-  readonly format: 'auto' | 'none';
+  /** Tells the thought as `reasoning`, too. */
+  readonly hasReasoningAlias: boolean;
 }
 
+const Count = z.int().min(0);
+
+/** Token counts of an answer; the thought is part of the completion. */
+export const ChatUsage = z
+  .looseObject({
+    prompt_tokens: Count,
+    completion_tokens: Count,
+    total_tokens: Count,
+    prompt_tokens_details: z.looseObject({ cached_tokens: Count.describe('found in the cache') }),
+    completion_tokens_details: z.looseObject({ reasoning_tokens: Count.describe('up to and including the closing tag') }),
+  })
+  .meta({ id: 'Usage' });
+
+const TopLogprob = z.looseObject({ token: z.string(), logprob: z.number(), bytes: z.array(z.int()) });
+
+/** Body of the reply to POST /v1/chat/completions. */
+export const ChatCompletion = z
+  .looseObject({
+    id: z.string(),
+    object: z.literal('chat.completion'),
+    created: z.int().describe('seconds since 1970'),
+    model: z.string(),
+    system_fingerprint: z.string().describe('names the exact weights, adapter and template'),
+    choices: z.array(
+      z.looseObject({
+        index: Count,
+        message: z.looseObject({
+          role: z.literal('assistant'),
+          content: z.string().nullable(),
+          refusal: z.null(),
+          annotations: z.array(z.unknown()),
+          reasoning_content: z.string().optional().describe('the thought; left out where there was none'),
+          tool_calls: z
+            .array(
+              z.looseObject({
+                id: z.string(),
+                type: z.literal('function'),
+                function: z.looseObject({ name: z.string(), arguments: z.string() }),
+              }),
+            )
+            .optional(),
+        }),
+        logprobs: z
+          .looseObject({ content: z.array(TopLogprob.extend({ top_logprobs: z.array(TopLogprob) })), refusal: z.null() })
+          .nullable(),
+        finish_reason: z.enum(['stop', 'length', 'tool_calls']).nullable(),
+      }),
+    ),
+    usage: ChatUsage.optional(),
+    osler: z.looseObject({}).describe('seed, how the thought closed, and seconds of queue, prompt and generation'),
+  })
+  .meta({ id: 'ChatCompletion' });
+
 /** The whole answer as OpenAI's `chat.completion`. */
-export function encodeCompletion(head: AnswerHead, events: readonly EngineEvent[]): Record<string, unknown> {
-  const { thought, answer, closed, finish } = gatherAnswer(events);
-  const isRaw = head.format === 'none';
+export function encodeCompletion(head: AnswerHead, choices: readonly { choice: ChatChoice; parts: readonly ChoicePart[] }[]) {
   return {
-    ...envelope(head, 'chat.completion'),
-    choices: [
-      {
-        index: 0,
-        message: {
-          role: 'assistant',
-          content: isRaw ? rawText(head, finish?.rawText ?? '') : answer,
-          ...(!isRaw && thought !== '' && { reasoning_content: thought }),
-        },
-        logprobs: null,
-        finish_reason: finish?.reason ?? null,
-      },
-    ],
-    ...(finish && { usage: encodeUsage(finish.usage) }),
-    osler: encodeDetails(head, closed, finish),
+    ...encodeHead(head, 'chat.completion'),
+    choices: choices.map(({ choice, parts }, index) => ({
+      index,
+      message: encodeMessage(parts, head.hasReasoningAlias),
+      logprobs: choice.request.topLogprobs === undefined ? null : encodeLogprobs(logprobsOf(choice, parts)),
+      finish_reason: choice.finishReason,
+    })),
+    ...encodeEnd(choices.map(({ choice }) => choice)),
   };
 }
 
-/** Streams an answer as `chat.completion.chunk` objects: role, deltas, the end, and usage where asked. */
-export async function* encodeChunks(
-  head: AnswerHead,
-  events: AsyncIterable<EngineEvent>,
-  includeUsage: boolean,
-): AsyncGenerator<Record<string, unknown>, void> {
-  const chunk = (delta: Record<string, unknown>, finishReason: string | null = null): Record<string, unknown> => ({
-    ...envelope(head, 'chat.completion.chunk'),
-    choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
-    ...(includeUsage && { usage: null }),
-  });
-  yield chunk({ role: 'assistant' });
-  let closed: ThoughtClosed = 'none';
-  const isRaw = head.format === 'none';
-  let isSeparatorDue = false;
-  if (isRaw && head.request.isThoughtPreopened) yield chunk({ content: rawText(head, '') });
-  let isInRawThought = isRaw && head.request.isThoughtPreopened;
-  for await (const event of events) {
-    if (event.type === 'thought-closed') {
-      closed = event.how;
-      if (isInRawThought && closed !== 'never') {
-        yield chunk({ content: `\n${defaultThoughtTags.close}` });
-        isInRawThought = false;
-        isSeparatorDue = true;
-      }
-    } else if (event.type === 'finish') {
-      yield { ...chunk({}, event.reason), osler: encodeDetails(head, closed, event) };
-      if (includeUsage) yield { ...envelope(head, 'chat.completion.chunk'), choices: [], usage: encodeUsage(event.usage) };
-    } else if (isRaw) {
-      // One channel: the tags that the splitter took out are put back where the channels change.
-      if (event.thought !== '') {
-        yield chunk({ content: isInRawThought ? event.thought : `${defaultThoughtTags.open}\n${event.thought}` });
-        isInRawThought = true;
-      }
-      if (event.answer !== '') {
-        const before = isInRawThought ? `\n${defaultThoughtTags.close}\n\n` : isSeparatorDue ? '\n\n' : '';
-        yield chunk({ content: before + event.answer });
-        isInRawThought = false;
-        isSeparatorDue = false;
-      }
-    } else {
-      if (event.thought !== '') yield chunk({ reasoning_content: event.thought });
-      if (event.answer !== '') yield chunk({ content: event.answer });
-    }
-  }
-}
-
-function envelope(head: AnswerHead, object: string): Record<string, unknown> {
+/** Fields that begin every object of an answer. */
+export function encodeHead(head: Pick<AnswerHead, 'id' | 'createdSeconds' | 'model'>, object: string) {
   return { id: head.id, object, created: head.createdSeconds, model: head.model.name, system_fingerprint: fingerprintOf(head.model) };
 }
 
-/** Generated text after the opening tag of the prompt, with the white space that the template has there. */
-function rawText(head: AnswerHead, text: string): string {
-  const { isThoughtPreopened, prompt } = head.request;
-  return isThoughtPreopened ? prompt.slice(prompt.lastIndexOf(defaultThoughtTags.open)) + text : text;
-}
-
-function encodeUsage(usage: Usage): Record<string, unknown> {
+export function encodeUsage(usage: Usage) {
   return {
     prompt_tokens: usage.promptTokens,
     completion_tokens: usage.completionTokens,
@@ -103,13 +95,22 @@ function encodeUsage(usage: Usage): Record<string, unknown> {
   };
 }
 
-function encodeDetails(
-  head: AnswerHead,
-  closed: ThoughtClosed,
-  finish: Extract<EngineEvent, { type: 'finish' }> | undefined,
-): Record<string, unknown> {
+/** The usage of several choices for one prompt, which counts once. */
+export function sumUsage(usages: readonly Usage[]): Usage {
+  const sum = (key: 'completionTokens' | 'reasoningTokens'): number => usages.reduce((total, usage) => total + usage[key], 0);
   return {
-    seed: head.request.seed,
+    promptTokens: usages[0]?.promptTokens ?? 0,
+    cachedTokens: usages[0]?.cachedTokens ?? 0,
+    completionTokens: sum('completionTokens'),
+    reasoningTokens: sum('reasoningTokens'),
+  };
+}
+
+/** What OpenAI's fields do not tell: seed, how the thought closed, and the times. */
+export function encodeDetails(choice: Pick<ChatChoice, 'request' | 'closed' | 'finish'>) {
+  const { request, closed, finish } = choice;
+  return {
+    seed: request.seed,
     thought_closed: closed,
     ...(finish && {
       timings: {
@@ -119,4 +120,37 @@ function encodeDetails(
       },
     }),
   };
+}
+
+function encodeEnd(choices: readonly ChatChoice[]) {
+  const [first] = choices;
+  const usages = choices.flatMap(({ finish }) => (finish === undefined ? [] : [finish.usage]));
+  return {
+    ...(usages.length > 0 && { usage: encodeUsage(sumUsage(usages)) }),
+    ...(first && { osler: { ...encodeDetails(first), ...(choices.length > 1 && { choices: choices.map(encodeDetails) }) } }),
+  };
+}
+
+function encodeMessage(parts: readonly ChoicePart[], hasReasoningAlias: boolean) {
+  const textOf = (type: 'reasoning' | 'content'): string => parts.map((part) => (part.type === type ? part.text : '')).join('');
+  const calls = parts.flatMap((part) => (part.type === 'call' ? [encodeCall(part)] : []));
+  const [thought, content] = [textOf('reasoning'), textOf('content')];
+  return {
+    role: 'assistant',
+    content: content === '' && calls.length > 0 ? null : content,
+    refusal: null,
+    annotations: [],
+    ...(thought !== '' && { reasoning_content: thought }),
+    ...(thought !== '' && hasReasoningAlias && { reasoning: thought }),
+    ...(calls.length > 0 && { tool_calls: calls }),
+  };
+}
+
+/** A call as a message holds it; a stream adds its place. */
+export function encodeCall(part: Extract<ChoicePart, { type: 'call' }>) {
+  return { id: part.id, type: 'function', function: { name: part.name, arguments: part.arguments } };
+}
+
+function logprobsOf(choice: ChatChoice, parts: readonly ChoicePart[]) {
+  return [...parts.flatMap((part) => (part.type === 'content' ? (part.logprobs ?? []) : [])), ...choice.untoldLogprobs];
 }

@@ -1,9 +1,14 @@
 import { OSLER_ERR_REQUEST_UNSUPPORTED } from '../../core/errors.ts';
-import { drawSeed } from '../../core/rng.ts';
-import { prepareHistory } from '../../engine/chat-history.ts';
-import { defaultSampling, type GenerateRequest } from '../../engine/engine.ts';
+import { prepareHistory, type TemplateMessage } from '../../engine/chat-history.ts';
+import type { RenderedPrompt } from '../../engine/chat-template.ts';
+import type { AnswerGrammar, GenerateRequest } from '../../engine/engine.ts';
+import { writeToolsAsText } from '../../engine/tool-prompt.ts';
 import type { ServedModel } from '../served-model.ts';
+import { readResponseFormat } from './answer-form.ts';
 import { type ChatRequest, textOfContent } from './chat-request.ts';
+import { readTools, type ToolPlan } from './chat-tools.ts';
+import { type RefusedParameter, refuseParameters } from './refused-parameters.ts';
+import { readSampling } from './sampling-request.ts';
 
 /** Thinking budgets, in tokens, for OpenAI's words; null is no limit. */
 const budgetOfEffort: Record<NonNullable<ChatRequest['reasoning_effort']>, number | null> = {
@@ -15,69 +20,134 @@ const budgetOfEffort: Record<NonNullable<ChatRequest['reasoning_effort']>, numbe
   xhigh: null,
 };
 
+/** What chat's bodies may ask for and this server does not do. `user`, `metadata` and the cache keys ask for nothing. */
+const refused: readonly RefusedParameter[] = [
+  { name: 'functions', why: 'it is the former name of tools; send them as "tools"' },
+  { name: 'function_call', why: 'it is the former name of tool_choice', harmless: ['none', 'auto'] },
+  { name: 'audio', why: 'the models write text only' },
+  { name: 'prediction', why: 'this server predicts nothing ahead' },
+  { name: 'web_search_options', why: 'the server looks nothing up' },
+  { name: 'store', why: 'nothing is kept' },
+  { name: 'service_tier', why: 'there is one tier', harmless: ['auto', 'default'] },
+  { name: 'verbosity', why: 'say in the prompt how long the answer shall be', harmless: ['medium'] },
+  { name: 'best_of', why: 'use "n" and choose', harmless: [1] },
+  { name: 'grammar', why: 'use "response_format"' },
+  { name: 'json_schema', why: 'use "response_format"' },
+  { name: 'guided_json', why: 'use "response_format"' },
+  { name: 'guided_regex', why: 'use "response_format"' },
+  { name: 'guided_choice', why: 'use "response_format" with an "enum"' },
+  { name: 'guided_grammar', why: 'use "response_format"' },
+  { name: 'continue_final_message', why: 'the template ends each turn' },
+];
+
+/** Everything that the routes of chat need to know of a request. */
+export interface ChatPlan {
+  readonly request: GenerateRequest;
+  readonly tools: ToolPlan;
+}
+
 /** A chat request as the engine wants it: rendered, with every default filled in. */
 export function readChatRequest(body: ChatRequest, model: ServedModel): GenerateRequest {
-  refuseUnsupported(body);
-  const isThinkingWanted = body.enable_thinking ?? (body.reasoning_effort === 'none' ? false : undefined);
-  const messages = prepareHistory(
-    body.messages.map((message) => ({
-      role: message.role,
-      content: textOfContent(message.content),
-      reasoning_content: message.reasoning_content,
-      reasoning: message.reasoning,
-    })),
-    { shouldPreserveReasoning: body.preserve_reasoning ?? false },
-  );
-  const prompt = model.template.render(messages, { isThinkingEnabled: isThinkingWanted ?? undefined });
-  if (isThinkingWanted === false && prompt.isThinkingEnabled) {
-    throw new OSLER_ERR_REQUEST_UNSUPPORTED(
-      body.reasoning_effort === 'none' ? 'reasoning_effort' : 'enable_thinking',
-      `the chat template of "${model.name}" cannot switch the thought off; use thinking_budget_tokens: 0 instead`,
-    );
-  }
+  return planChat(body, model).request;
+}
+
+/** Reads a chat request. Throws OSLER_ERR_REQUEST_UNSUPPORTED and OSLER_ERR_MODEL_TEMPLATE. */
+export function planChat(body: ChatRequest, model: ServedModel): ChatPlan {
+  refuseParameters(body, refused);
+  refuseModalities(body['modalities']);
+  const { prompt, messages, tools, grammar } = renderChat(body, model);
   const effortBudget = body.reasoning_effort === null || body.reasoning_effort === undefined ? null : budgetOfEffort[body.reasoning_effort];
-  return {
+  if (tools.tools.length > 0 && body.reasoning_format === 'none')
+    throw new OSLER_ERR_REQUEST_UNSUPPORTED('reasoning_format', '"none" leaves no room for tool calls');
+  const topLogprobs = readTopLogprobs(body);
+  const request: GenerateRequest = {
     prompt: prompt.text,
     isThoughtPreopened: prompt.isThoughtPreopened,
     isThinkingEnabled: prompt.isThinkingEnabled,
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? null,
     thinkingBudgetTokens: body.thinking_budget_tokens ?? effortBudget,
-    sampling: {
-      temperature: body.temperature ?? defaultSampling.temperature,
-      topP: body.top_p ?? defaultSampling.topP,
-      topK: body.top_k ?? defaultSampling.topK,
-      minP: body.min_p ?? defaultSampling.minP,
-      repeatPenalty: body.repeat_penalty ?? defaultSampling.repeatPenalty,
-      frequencyPenalty: body.frequency_penalty ?? defaultSampling.frequencyPenalty,
-      presencePenalty: body.presence_penalty ?? defaultSampling.presencePenalty,
-    },
-    seed: body.seed ?? drawSeed(),
-    stop: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
+    ...readSampling(body),
     stopScope: body.stop_scope ?? 'content',
+    ...(topLogprobs !== undefined && { topLogprobs }),
+    ...(grammar !== undefined && { grammar }),
+    chat: {
+      // Whoever takes messages in place of the prompt has no field for tools.
+      messages: writeToolsAsText(messages, tools.tools),
+      // A budget in tokens takes precedence, here as for an engine that knows budgets.
+      ...(typeof body.reasoning_effort === 'string' &&
+        typeof body.thinking_budget_tokens !== 'number' && { reasoningEffort: body.reasoning_effort }),
+      templateVariables: {
+        ...body.chat_template_kwargs,
+        ...(typeof body.enable_thinking === 'boolean' && { enable_thinking: body.enable_thinking }),
+      },
+    },
   };
+  return { request, tools };
 }
 
-function refuseUnsupported(body: ChatRequest): void {
-  const refuse = (name: string, isAsked: boolean, why = 'this server does not offer it'): void => {
-    if (isAsked) throw new OSLER_ERR_REQUEST_UNSUPPORTED(name, why);
-  };
-  refuse('n', (body.n ?? 1) > 1, 'send one request for each answer');
-  refuse('logprobs', body.logprobs !== undefined && body.logprobs !== null && body.logprobs !== false);
-  refuse('top_logprobs', body.top_logprobs !== undefined && body.top_logprobs !== null && body.top_logprobs !== 0);
-  refuse('logit_bias', isFilled(body.logit_bias));
-  refuse('response_format', isFilled(body.response_format) && !isTextFormat(body.response_format));
-  refuse('tools', isFilled(body.tools));
-  refuse(
-    'tool_choice',
-    body.tool_choice !== undefined && body.tool_choice !== null && body.tool_choice !== 'none' && body.tool_choice !== 'auto',
+/** What of a chat body makes the prompt. */
+export type PromptRequest = Pick<
+  ChatRequest,
+  | 'messages'
+  | 'tools'
+  | 'tool_choice'
+  | 'parallel_tool_calls'
+  | 'response_format'
+  | 'reasoning_effort'
+  | 'enable_thinking'
+  | 'preserve_reasoning'
+  | 'chat_template_kwargs'
+>;
+
+export interface RenderedChat {
+  readonly prompt: RenderedPrompt;
+  readonly messages: readonly TemplateMessage[];
+  readonly tools: ToolPlan;
+  /** The form that the answer must have. */
+  readonly grammar: AnswerGrammar | undefined;
+}
+
+/** Renders a chat to the model's prompt. */
+export function renderChat(body: PromptRequest, model: ServedModel): RenderedChat {
+  const tools = readTools(body);
+  const form = readResponseFormat(body.response_format);
+  if (form !== undefined && tools.tools.length > 0)
+    throw new OSLER_ERR_REQUEST_UNSUPPORTED('response_format', 'it cannot be combined with tools; set "tool_choice" to "none"');
+  const grammar = tools.grammar ?? form;
+  const { enable_thinking: templateThinking, ...variables } = body.chat_template_kwargs ?? {};
+  const wanted = [body.enable_thinking, templateThinking, body.reasoning_effort === 'none' ? false : undefined].find(
+    (value): value is boolean => typeof value === 'boolean',
   );
-  refuse('functions', isFilled(body.functions), 'it is the former name of tools, which this server does not offer');
+  const messages = prepareHistory(
+    body.messages.map((message, index) => ({ ...message, content: textOfContent(message.content, `messages.${index}.content`) })),
+    { shouldPreserveReasoning: body.preserve_reasoning ?? false },
+  );
+  const prompt = model.template.render(messages, {
+    isThinkingEnabled: wanted,
+    tools: tools.tools,
+    variables,
+    mustDecideThought: grammar !== undefined,
+  });
+  if (wanted === false && prompt.isThinkingEnabled) {
+    throw new OSLER_ERR_REQUEST_UNSUPPORTED(
+      body.enable_thinking === false
+        ? 'enable_thinking'
+        : templateThinking === false
+          ? 'chat_template_kwargs.enable_thinking'
+          : 'reasoning_effort',
+      `the chat template of "${model.name}" cannot switch the thought off; use thinking_budget_tokens: 0 instead`,
+    );
+  }
+  return { prompt, messages, tools, grammar };
 }
 
-function isFilled(value: unknown): boolean {
-  return value !== undefined && value !== null && (typeof value !== 'object' || Object.keys(value).length > 0);
+function readTopLogprobs(body: ChatRequest): number | undefined {
+  if (body.logprobs === true) return body.top_logprobs ?? 0;
+  if ((body.top_logprobs ?? 0) > 0) throw new OSLER_ERR_REQUEST_UNSUPPORTED('top_logprobs', 'it needs "logprobs": true');
+  return undefined;
 }
 
-function isTextFormat(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'type' in value && value.type === 'text';
+function refuseModalities(value: unknown): void {
+  if (Array.isArray(value) ? value.some((name) => name !== 'text') : value !== undefined && value !== null)
+    throw new OSLER_ERR_REQUEST_UNSUPPORTED('modalities', 'the models write text only');
 }

@@ -1,64 +1,47 @@
-import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { OSLER_ERR_INTERRUPTED } from '../../core/errors.ts';
-import { createRequestId } from '../../core/ids.ts';
+import { readAnswers, startAnswers } from '../answers.ts';
 import type { AppDeps } from '../app.ts';
-import { type AnswerHead, encodeChunks, encodeCompletion } from '../openai/chat-answer.ts';
+import { answerHead } from '../openai/answer-head.ts';
+import { ChatCompletion, encodeCompletion } from '../openai/chat-answer.ts';
+import { ChatChoice, type ChoicePart } from '../openai/chat-choice.ts';
 import { ChatRequest } from '../openai/chat-request.ts';
-import { readChatRequest } from '../openai/read-chat-request.ts';
-import { errorBodyOf, logFailure } from '../error-reply.ts';
-import { encodeSse } from '../sse.ts';
+import { ChatStream } from '../openai/chat-stream.ts';
+import { planChat } from '../openai/read-chat-request.ts';
+import { requestsOfChoices } from '../openai/sampling-request.ts';
+import { answerOrStream, describeRoute } from '../openapi.ts';
+import { sendStream } from '../stream-reply.ts';
 
 /** POST /v1/chat/completions, whole or streamed. */
 export function chatRoutes(deps: AppDeps): FastifyPluginAsyncZod {
   return async (app) => {
-    app.post('/v1/chat/completions', { schema: { body: ChatRequest } }, async (request, reply) => {
+    const schema = describeRoute(
+      { body: ChatRequest },
+      {
+        tag: 'openai',
+        summary: 'Answers a chat, the thought apart from the answer',
+        response: { 200: answerOrStream(ChatCompletion, 'the answer, or its chunks as server-sent events') },
+      },
+    );
+    app.post('/v1/chat/completions', { schema }, async (request, reply) => {
       const { body } = request;
       const model = deps.models.get(body.model);
-      const generate = readChatRequest(body, model);
-      const head: AnswerHead = {
-        id: createRequestId('chatcmpl'),
-        createdSeconds: Math.floor(deps.clock.now().getTime() / 1000),
-        model,
-        request: generate,
-        format: body.reasoning_format === 'none' ? 'none' : 'auto',
-      };
-      const left = new AbortController();
-      const events = deps.metrics.observe(model.name, model.engine.generate(generate, left.signal));
-      reply.raw.once('close', () => {
-        left.abort();
-        // A body that was never read leaves its source open: the work ends here in any case.
-        events.return().catch(() => undefined);
-      });
-      const orLeft = (error: unknown): never => {
-        throw left.signal.aborted ? new OSLER_ERR_INTERRUPTED('The client left before the answer was there.') : error;
-      };
-      void reply.header('x-request-id', request.id);
-      if (body.stream !== true) return encodeCompletion(head, await Array.fromAsync(events).catch(orLeft));
-
-      // Errors before the first event get a status of their own; later ones can only be told in the stream.
-      const first = await events.next().catch(orLeft);
-      if (left.signal.aborted) orLeft(undefined);
-      async function* all() {
-        if (first.done !== true) yield first.value;
-        yield* events;
+      const plan = planChat(body, model);
+      const requests = requestsOfChoices(plan.request, body.n ?? 1);
+      const choices = requests.map(
+        (choice) => new ChatChoice({ request: choice, tools: plan.tools, isRaw: body.reasoning_format === 'none' }),
+      );
+      const head = { ...answerHead(deps, model, 'chatcmpl'), hasReasoningAlias: body.reasoning_alias === true };
+      const answers = startAnswers(deps, model, requests, reply);
+      if (body.stream === true) {
+        const encoder = new ChatStream(head, choices, body.stream_options?.include_usage === true);
+        return await sendStream(request, reply, { answers, encoder });
       }
-      async function* data() {
-        try {
-          for await (const chunk of encodeChunks(head, all(), body.stream_options?.include_usage === true))
-            yield { data: JSON.stringify(chunk) };
-          yield { data: '[DONE]' };
-        } catch (error) {
-          if (left.signal.aborted) return;
-          logFailure(request, error, 'stream failed');
-          yield { event: 'error', data: JSON.stringify(errorBodyOf(error, request.id).body) };
-        }
-      }
-      return await reply
-        .header('content-type', 'text/event-stream; charset=utf-8')
-        .header('cache-control', 'no-cache')
-        .header('x-accel-buffering', 'no')
-        .send(Readable.from(encodeSse(data())));
+      const parts = choices.map((choice): ChoicePart[] => choice.open());
+      await readAnswers(answers, (index, event) => parts[index]?.push(...(choices[index]?.take(event) ?? [])));
+      return encodeCompletion(
+        head,
+        choices.map((choice, index) => ({ choice, parts: parts[index] ?? [] })),
+      );
     });
   };
 }

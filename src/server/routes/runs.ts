@@ -1,11 +1,13 @@
-import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { messageOf } from '../../core/errors.ts';
+import { digestOfJson } from '../../core/digest.ts';
+import { messageOf, OSLER_ERR_IDEMPOTENCY_KEY } from '../../core/errors.ts';
+import { Run } from '../../core/schema/run.ts';
 import { resolveRecipe } from '../../train/recipe.ts';
 import type { AppDeps } from '../app.ts';
+import { describeRoute, eventStream, json } from '../openapi.ts';
 import { checkServicePaths } from '../service-paths.ts';
-import { encodeSse } from '../sse.ts';
+import { sseBlock, sseHeaders, sseStream } from '../sse.ts';
 
 /** Body of POST /api/runs: a preset and what to change in it. */
 export const StartRun = z.strictObject({
@@ -21,10 +23,40 @@ const RunParams = z.object({ id: z.string().min(1) });
 /** Starting, following and cancelling trainings. */
 export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {
   const { trainings } = deps;
+  const list = describeRoute(
+    {},
+    { tag: 'runs', summary: 'Lists all trainings', response: { 200: json(z.looseObject({ runs: z.array(Run) }), 'the trainings') } },
+  );
+  const start = describeRoute(
+    { body: StartRun },
+    {
+      tag: 'runs',
+      summary: 'Starts a training',
+      description: 'With the header `Idempotency-Key` a repeated request trains once.',
+      response: { 200: json(Run, 'the training that this key had started'), 202: json(Run, 'the training') },
+    },
+  );
+  const one = describeRoute(
+    { params: RunParams },
+    { tag: 'runs', summary: 'Tells of one training', response: { 200: json(Run, 'the training') } },
+  );
+  const cancel = describeRoute(
+    { params: RunParams },
+    { tag: 'runs', summary: 'Cancels a training; the trainer saves a checkpoint first', response: { 200: json(Run, 'the training') } },
+  );
+  const events = describeRoute(
+    { params: RunParams },
+    {
+      tag: 'runs',
+      summary: 'Follows a training',
+      description: 'Events `trainer` (see python/osler_trainer/contract/train-event.schema.json), at last one `state`.',
+      response: { 200: { description: 'server-sent events', content: eventStream } },
+    },
+  );
   return async (app) => {
-    app.get('/api/runs', async () => ({ runs: trainings.list() }));
+    app.get('/api/runs', { schema: list }, async () => ({ runs: trainings.list() }));
 
-    app.post('/api/runs', { schema: { body: StartRun } }, async (request, reply) => {
+    app.post('/api/runs', { schema: start }, async (request, reply) => {
       const { preset, data, base, set, dryRun } = request.body;
       // A recipe file would be read from the server's disk: presets only.
       const recipe = await resolveRecipe({
@@ -35,6 +67,7 @@ export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {
       await trainings.check(recipe);
       const key = request.headers['idempotency-key'];
       const { run, isNew } = trainings.create(recipe, typeof key === 'string' && key !== '' ? key : null);
+      if (!isNew && digestOfJson(run.recipe) !== digestOfJson(recipe)) throw new OSLER_ERR_IDEMPOTENCY_KEY(key, run.id);
       if (isNew)
         trainings
           .execute(run.id, { isDryRun: dryRun })
@@ -45,23 +78,26 @@ export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {
         .send(run);
     });
 
-    app.get('/api/runs/:id', { schema: { params: RunParams } }, async (request) => trainings.get(request.params.id));
+    app.get('/api/runs/:id', { schema: one }, async (request) => trainings.get(request.params.id));
 
-    app.delete('/api/runs/:id', { schema: { params: RunParams } }, async (request) => trainings.cancel(request.params.id));
+    app.delete('/api/runs/:id', { schema: cancel }, async (request) => trainings.cancel(request.params.id));
 
-    app.get('/api/runs/:id/events', { schema: { params: RunParams } }, async (request, reply) => {
+    app.get('/api/runs/:id/events', { schema: events }, async (request, reply) => {
       const { id } = request.params;
       trainings.get(id);
       const left = new AbortController();
       reply.raw.once('close', () => left.abort());
-      async function* data() {
-        for await (const event of trainings.events(id, left.signal)) yield { event: 'trainer', data: JSON.stringify(event) };
-        if (!left.signal.aborted) yield { event: 'state', data: JSON.stringify(await trainings.settled(id, left.signal)) };
+      // A training outlives this server: its followers must not hold the server's end.
+      const ended = AbortSignal.any([left.signal, deps.drain.signal]);
+      async function* blocks() {
+        // The headers leave with the first bytes, and a run may be silent for long.
+        yield ': open\n\n';
+        for await (const event of trainings.events(id, ended)) yield sseBlock(JSON.stringify(event), 'trainer');
+        if (ended.aborted) return;
+        const run = await trainings.settled(id, ended);
+        if (!ended.aborted) yield sseBlock(JSON.stringify(run), 'state');
       }
-      return await reply
-        .header('content-type', 'text/event-stream; charset=utf-8')
-        .header('cache-control', 'no-cache')
-        .send(Readable.from(encodeSse(data())));
+      return await reply.headers(sseHeaders).send(sseStream(blocks()));
     });
   };
 }

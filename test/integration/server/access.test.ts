@@ -21,9 +21,10 @@ describe('an API key', () => {
 
   it.each(closed)('is asked for at %s %s', async (method, url) => {
     const service = await startService({ apiKey });
-    const reply = await service.app.inject({ method, url });
+    const reply = await service.app.inject({ method, url, ...(method === 'POST' && { payload: {} }) });
     expect(reply.statusCode).toBe(401);
     expect(ErrorReply.parse(reply.json()).error).toMatchObject({ type: 'authentication_error', code: 'OSLER_ERR_UNAUTHORIZED' });
+    expect(reply.headers['www-authenticate']).toMatch(/^Bearer /);
   });
 
   it.each([
@@ -60,10 +61,10 @@ describe('every reply', () => {
     const { headers } = await (await startService()).app.inject(url);
     expect(headers).toMatchObject({
       'x-content-type-options': 'nosniff',
-      'x-frame-options': 'SAMEORIGIN',
+      'x-frame-options': 'DENY',
       'referrer-policy': 'no-referrer',
     });
-    expect(headers['content-security-policy']).toContain("default-src 'self'");
+    expect(headers['content-security-policy']).toBe("default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'");
     expect(headers).not.toHaveProperty('x-powered-by');
     expect(headers).not.toHaveProperty('access-control-allow-origin');
   });
@@ -75,12 +76,23 @@ describe('every reply', () => {
   });
 });
 
+describe('a URL that is none', () => {
+  it.each(['/%zz', '/v1/models/%E0%A4%A', `/api/runs/${'x'.repeat(300)}`])(
+    'is refused in OpenAI’s error shape, and names nothing inside: %s',
+    async (url) => {
+      const reply = await (await startService({ apiKey })).app.inject(url);
+      expect([400, 401, 414]).toContain(reply.statusCode);
+      expect(ErrorReply.parse(reply.json()).error.message).not.toMatch(/node_modules|\.ts/);
+    },
+  );
+});
+
 describe('an unknown route', () => {
   it.each([
     ['GET', '/'],
     ['GET', '/v1/chat/completions'],
     ['DELETE', '/v1/models'],
-    ['POST', '/v1/completions'],
+    ['POST', '/v1/audio/speech'],
     ['GET', '/../../etc/passwd'],
   ] as const)('is 404 in OpenAI’s error shape: %s %s', async (method, url) => {
     const reply = await (await startService()).app.inject({ method, url: `${url}?token=hidden` });

@@ -76,7 +76,7 @@ describe('a client that leaves', () => {
       async function* play(): AsyncGenerator<EngineEvent, void> {
         await gate.promise;
         for (;;) {
-          yield { type: 'delta', thought: 'on ', answer: '' };
+          yield { type: 'delta', thought: 'on ', answer: '', raw: 'on ' };
           await new Promise((resolve) => setTimeout(resolve, 1));
         }
       }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { OSLER_ERR_QUEUE_FULL } from '../../../src/core/errors.ts';
+import { OSLER_ERR_ENGINE_FAILED, OSLER_ERR_QUEUE_FULL } from '../../../src/core/errors.ts';
 import type { EngineEvent } from '../../../src/engine/engine.ts';
 import { postChat, scriptedModel, servedModel, type Service, startService } from '../support/service.ts';
 import { StubEngine } from '../support/stub-engine.ts';
@@ -12,7 +12,7 @@ const secretPath = '/srv/secret/weights.gguf';
 /** Fails as code does that nobody foresaw: with the prompt and a path in its message, over several lines. */
 function breakingModel(words = 0) {
   async function* play(request: { prompt: string }): AsyncGenerator<EngineEvent, void> {
-    for (let index = 0; index < words; index += 1) yield { type: 'delta', thought: '', answer: `${patientWord} ` };
+    for (let index = 0; index < words; index += 1) yield { type: 'delta', thought: '', answer: `${patientWord} `, raw: `${patientWord} ` };
     throw new TypeError(`cannot read ${secretPath} for:\n${request.prompt}\n    at ${patientWord} (again)`);
   }
   return servedModel(new StubEngine(play));
@@ -68,7 +68,7 @@ describe('a fault under a chat request', () => {
       expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0);
       const { error } = ErrorReply.parse(reply.json());
       expect(error).toMatchObject({ type: 'overloaded_error', code: 'OSLER_ERR_QUEUE_FULL' });
-      expect(error.message).toContain('64 requests waiting');
+      expect(error.message).toContain('requests waiting');
     }
   });
 
@@ -87,11 +87,42 @@ describe('a fault under a chat request', () => {
     expect(reply.body).not.toContain('weigh');
   });
 
+  it('that comes later than a second is an event of a stream that has begun', async () => {
+    async function* play(): AsyncGenerator<EngineEvent, void> {
+      yield* [] as EngineEvent[];
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      throw new OSLER_ERR_ENGINE_FAILED('tuned', 'late');
+    }
+    const service = await startService({ models: [servedModel(new StubEngine(play))] });
+    const reply = await postChat(service, { stream: true });
+    expect(reply.statusCode).toBe(200);
+    const blocks = parseSse(reply.body);
+    expect(JSON.parse(blocks[0]?.data ?? '')).toMatchObject({ choices: [{ delta: { role: 'assistant' } }] });
+    expect(blocks.at(-1)?.event).toBe('error');
+    // A whole answer has its status in any case.
+    expect((await postChat(service)).statusCode).toBe(503);
+  });
+
+  it('tells nothing of what the native code said, and logs it', async () => {
+    async function* play(): AsyncGenerator<EngineEvent, void> {
+      yield* [] as EngineEvent[];
+      throw new OSLER_ERR_ENGINE_FAILED('tuned', `its process was ended by SIGABRT (${secretPath}: PTX was compiled elsewhere)`);
+    }
+    const service = await startService({ models: [servedModel(new StubEngine(play))] });
+    for (const isStreamed of [false, true]) {
+      const reply = await postChat(service, { stream: isStreamed });
+      expect(reply.statusCode).toBe(503);
+      const { error } = ErrorReply.parse(reply.json());
+      expect(error.message).toBe('The engine of model "tuned" stopped. It is being restarted; send the request again.');
+    }
+    expect(service.log()).toContain('PTX was compiled elsewhere');
+  });
+
   it('leaves the next request unharmed', async () => {
     let isBroken = true;
     async function* play(): AsyncGenerator<EngineEvent, void> {
       if (isBroken) throw new Error('once');
-      yield { type: 'delta', thought: '', answer: 'well' };
+      yield { type: 'delta', thought: '', answer: 'well', raw: 'well' };
     }
     const service = await startService({ models: [servedModel(new StubEngine(play))] });
     expect((await postChat(service)).statusCode).toBe(500);
@@ -115,7 +146,7 @@ describe('the log', () => {
     const service = await startService({ logLevel: 'trace' });
     const messages = [{ role: patientWord, content: [{ type: patientWord, text: patientWord }] }];
     expect((await postChat(service, { messages })).statusCode).toBe(400);
-    expect((await postChat(service, { messages: question, n: 3 })).statusCode).toBe(400);
+    expect((await postChat(service, { messages: question, n: 99 })).statusCode).toBe(400);
     expect(service.log()).not.toContain(patientWord);
   });
 

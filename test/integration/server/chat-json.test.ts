@@ -4,6 +4,9 @@ import { ScriptedEngine } from '../../../src/engine/scripted/scripted-engine.ts'
 import { plainReply, postChat, scriptedModel, servedModel, type Service, startService } from '../support/service.ts';
 import { Completion } from '../support/wire.ts';
 
+/** What every message has, whatever it says. */
+const noFrills = { role: 'assistant', refusal: null, annotations: [] };
+
 async function complete(service: Service, changes: Record<string, unknown> = {}) {
   const reply = await postChat(service, changes);
   expect(reply.statusCode, reply.body).toBe(200);
@@ -20,7 +23,7 @@ describe('POST /v1/chat/completions, whole', () => {
     const completion = await complete(await startService());
     const [choice] = completion.choices;
     expect(choice.message).toEqual({
-      role: 'assistant',
+      ...noFrills,
       content: 'It is scurvy, from lack of vitamin C.',
       reasoning_content: 'I weigh the signs.',
     });
@@ -36,7 +39,7 @@ describe('POST /v1/chat/completions, whole', () => {
   it('leaves reasoning_content out where there was no thought', async () => {
     const { service } = await serveReply('Just the answer.');
     const [choice] = (await complete(service, { enable_thinking: false })).choices;
-    expect(choice.message).toEqual({ role: 'assistant', content: 'Just the answer.' });
+    expect(choice.message).toEqual({ ...noFrills, content: 'Just the answer.' });
   });
 
   it('never rescues an unclosed thought into the answer', async () => {
@@ -85,6 +88,11 @@ describe('POST /v1/chat/completions, whole', () => {
       ],
       store: false,
       metadata: { a: 1 },
+      service_tier: 'auto',
+      modalities: ['text'],
+      safety_identifier: 'x',
+      prompt_cache_key: 'y',
+      a_field_of_next_year: { on: true },
       temperature: null,
       max_tokens: null,
       stop: null,
@@ -157,17 +165,32 @@ describe('POST /v1/chat/completions, whole', () => {
       const completion = await complete(service, off);
       expect(seen[0]).toMatchObject({ isThinkingEnabled: false, isThoughtPreopened: false });
       expect(seen[0]?.prompt).toMatch(/<think>\s*<\/think>\s*$/);
-      expect(completion.choices[0].message).toEqual({ role: 'assistant', content: 'An answer, </think> included.' });
+      expect(completion.choices[0].message).toEqual({ ...noFrills, content: 'An answer, </think> included.' });
       expect(completion.osler.thought_closed).toBe('none');
       expect(completion.usage.completion_tokens_details.reasoning_tokens).toBe(0);
     },
   );
 
+  it('tells the thought as reasoning, too, where that is asked for', async () => {
+    const [{ message }] = (await complete(await startService(), { reasoning_alias: true })).choices;
+    expect(message).toMatchObject({ reasoning_content: 'I weigh the signs.', reasoning: 'I weigh the signs.' });
+    expect((await complete(await startService())).choices[0].message).not.toHaveProperty('reasoning');
+  });
+
+  it('hands variables of the template on', async () => {
+    const engine = new ScriptedEngine({ reply: (request) => request.prompt });
+    const source =
+      '{{ style }}: {% for m in messages %}{{ m.content }}{% endfor %}{% if enable_thinking is false %}<think></think>{% endif %}';
+    const service = await startService({ models: [servedModel(engine, { source })] });
+    const [{ message }] = (await complete(service, { chat_template_kwargs: { style: 'brief', enable_thinking: false } })).choices;
+    expect(message.content).toBe('brief: Which deficiency causes scurvy?<think></think>');
+  });
+
   it('gives the raw text with the tag put back for reasoning_format none, whatever its layout', async () => {
     for (const reply of [plainReply, ' spaced\n\n</think>tight', 'x</think> ', 'never closed ', 'a</think>\n\nb</think>c']) {
       const { service } = await serveReply(reply);
       const [{ message }] = (await complete(service, { reasoning_format: 'none' })).choices;
-      expect(message).toEqual({ role: 'assistant', content: `<think>\n${reply}` });
+      expect(message).toEqual({ ...noFrills, content: `<think>\n${reply}` });
     }
   });
 

@@ -13,24 +13,82 @@ async function refused(changes: Record<string, unknown>) {
 }
 
 describe('POST /v1/chat/completions refuses', () => {
+  const schemaOf = (schema: unknown) => ({ type: 'json_schema', json_schema: { name: 'x', schema } });
+  const tool = (parameters: unknown) => ({ type: 'function', function: { name: 'f', parameters } });
+
   it.each([
-    ['n', 2],
-    ['logprobs', true],
-    ['top_logprobs', 3],
-    ['logit_bias', { '50256': -100 }],
-    ['response_format', { type: 'json_object' }],
-    ['response_format', { type: 'json_schema', json_schema: { name: 'x', schema: {} } }],
-    ['tools', [{ type: 'function', function: { name: 'f' } }]],
-    ['tool_choice', 'required'],
-    ['tool_choice', { type: 'function', function: { name: 'f' } }],
-    ['functions', [{ name: 'f' }]],
-  ])('the parameter %s of %j by name, streamed or not', async (name, value) => {
+    ['top_logprobs', { top_logprobs: 3 }],
+    ['logit_bias.hello', { logit_bias: { hello: 1 } }],
+    ['logit_bias.1.5', { logit_bias: { '1.5': 1 } }],
+    ['response_format.json_schema.schema', { response_format: { type: 'json_schema' } }],
+    ['response_format.json_schema.schema', { response_format: schemaOf({ type: 'string', pattern: '^a' }) }],
+    ['response_format', { response_format: { type: 'json_object' }, tools: [tool({})] }],
+    ['reasoning_format', { reasoning_format: 'none', tools: [tool({})] }],
+    ['tool_choice', { tool_choice: 'required' }],
+    ['tool_choice', { tools: [tool({})], tool_choice: { type: 'function', function: { name: 'g' } } }],
+    ['tools.1.type', { tools: [tool({}), { type: 'web_search' }] }],
+    ['tools.0.function.parameters', { tools: [tool({ properties: { a: { type: 'string', format: 'email' } } })], tool_choice: 'required' }],
+    ['functions', { functions: [{ name: 'f' }] }],
+    ['function_call', { function_call: { name: 'f' } }],
+    ['audio', { audio: { voice: 'alloy' } }],
+    ['modalities', { modalities: ['text', 'audio'] }],
+    ['prediction', { prediction: { type: 'content', content: 'x' } }],
+    ['web_search_options', { web_search_options: { search_context_size: 'low' } }],
+    ['store', { store: true }],
+    ['service_tier', { service_tier: 'flex' }],
+    ['verbosity', { verbosity: 'low' }],
+    ['best_of', { best_of: 2 }],
+    ['grammar', { grammar: 'root ::= "a"' }],
+    [
+      'messages.0.content.1',
+      {
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'What is this?' },
+              { type: 'image_url', image_url: { url: 'data:' } },
+            ],
+          },
+        ],
+      },
+    ],
+    [
+      'messages.1.content.0',
+      {
+        messages: [
+          { role: 'user', content: 'x' },
+          { role: 'user', content: [{ type: 'input_audio' }] },
+        ],
+      },
+    ],
+  ])('what it cannot honour, naming %s, streamed or not', async (name, changes) => {
     for (const isStreamed of [false, true]) {
-      const { status, error } = await refused({ [name]: value, stream: isStreamed });
+      const { status, error } = await refused({ ...changes, stream: isStreamed });
       expect(status).toBe(400);
       expect(error).toMatchObject({ type: 'invalid_request_error', param: name, code: 'OSLER_ERR_REQUEST_UNSUPPORTED' });
       expect(error.message).toContain(`"${name}"`);
     }
+  });
+
+  it.each([
+    ['n', 9],
+    ['n', 0],
+    ['top_logprobs', 21],
+    ['logprobs', 'yes'],
+    ['max_tokens', 2_000_000],
+    ['stop', ''],
+    ['seed', 2 ** 32],
+    ['reasoning_effort', 'extreme'],
+    ['reasoning_format', 'plain'],
+    ['tool_choice', 'sometimes'],
+    ['response_format', { type: 'xml' }],
+    ['tools', [{ type: 'function', function: { name: 'not a name' } }]],
+  ])('%s of %j, naming the field', async (name, value) => {
+    const { status, error } = await refused({ [name]: value });
+    expect(status).toBe(400);
+    expect(error).toMatchObject({ type: 'invalid_request_error', code: 'OSLER_ERR_REQUEST_INVALID' });
+    expect(error.param?.split('.')[0]).toBe(name);
   });
 
   it('enable_thinking false where the template cannot switch the thought off', async () => {
@@ -58,7 +116,7 @@ describe('POST /v1/chat/completions refuses', () => {
     ['no messages', { messages: [] }, 'messages'],
     ['messages that are no list', { messages: 'hello' }, 'messages'],
     ['an unknown role', { messages: [{ role: 'robot', content: 'x' }] }, 'messages.0.role'],
-    ['parts that are no text', { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: 'x' }] }] }, 'messages.0.content'],
+    ['parts without a type', { messages: [{ role: 'user', content: [{ text: 'x' }] }] }, 'messages.0.content'],
     ['no model', { model: undefined }, 'model'],
   ])('%s', async (_title, changes, param) => {
     const { status, error } = await refused(changes);
@@ -73,7 +131,7 @@ describe('POST /v1/chat/completions refuses', () => {
       ['', 'application/json', 400],
       ['[]', 'application/json', 400],
       ['null', 'application/json', 400],
-      ['SECRETWORD', 'text/plain', 400],
+      ['SECRETWORD', 'text/plain', 415],
       ['SECRETWORD=1', 'application/x-www-form-urlencoded', 415],
     ] as const) {
       const reply = await service.app.inject({
@@ -114,8 +172,9 @@ describe('POST /v1/chat/completions refuses', () => {
       const reply = await postChat(service, { stream: isStreamed, messages: [{ role: 'user', content: 'word '.repeat(300) }] });
       expect(reply.statusCode).toBe(400);
       const { error } = ErrorReply.parse(reply.json());
-      expect(error).toMatchObject({ type: 'invalid_request_error', code: 'OSLER_ERR_REQUEST_TOO_LONG' });
-      expect(error.message).toMatch(/has 3\d\d tokens .* holds 20/);
+      expect(error).toMatchObject({ type: 'exceed_context_size_error', code: 'OSLER_ERR_REQUEST_TOO_LONG', n_ctx: 20 });
+      expect(error.n_prompt_tokens).toBeGreaterThan(300);
+      expect(error.message).toContain(`has ${error.n_prompt_tokens} tokens`);
     }
   });
 

@@ -1,7 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ScriptedEngine } from '../../../src/engine/scripted/scripted-engine.ts';
-import { encodeSse } from '../../../src/server/sse.ts';
 import { chatBody, plainReply, postChat, scriptedModel, servedModel, type Service, startService } from '../support/service.ts';
 import { channelOf, chunksOf, Completion, ErrorReply, parseSse } from '../support/wire.ts';
 
@@ -132,51 +130,5 @@ describe('POST /v1/chat/completions, streamed', () => {
     }
     expect(chunksOf(text).length).toBeGreaterThan(10);
     expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThan(60);
-  });
-});
-
-describe('encodeSse', () => {
-  async function* slowly(...pausesMs: number[]) {
-    for (const [index, pauseMs] of pausesMs.entries()) {
-      await sleep(pauseMs);
-      yield { data: String(index) };
-    }
-  }
-
-  it('sends comments while nothing comes, and loses no value to them', async () => {
-    const blocks = parseSse((await Array.fromAsync(encodeSse(slowly(0, 100, 0), 20))).join(''));
-    expect(blocks.filter((block) => block.data !== null).map((block) => block.data)).toEqual(['0', '1', '2']);
-    const comments = blocks.filter((block) => block.comment !== null);
-    expect(comments.length).toBeGreaterThanOrEqual(2);
-    expect(new Set(blocks.slice(1, 1 + comments.length).map((block) => block.comment))).toEqual(new Set(['keep-alive']));
-  });
-
-  it('names events and ends with the values', async () => {
-    async function* values() {
-      yield { event: 'state', data: '{}' };
-    }
-    expect(await Array.fromAsync(encodeSse(values()))).toEqual(['event: state\ndata: {}\n\n']);
-  });
-
-  it('closes its source when the reader leaves', async () => {
-    let isClosed = false;
-    async function* values() {
-      try {
-        for (let index = 0; ; index += 1) yield { data: String(index) };
-      } finally {
-        isClosed = true;
-      }
-    }
-    for await (const block of encodeSse(values())) if (block.includes('3')) break;
-    expect(isClosed).toBe(true);
-  });
-
-  it('passes the source’s error on after idle comments, without an unhandled rejection', async () => {
-    async function* values() {
-      await sleep(50);
-      yield* [] as { data: string }[];
-      throw new Error('source broke');
-    }
-    await expect(Array.fromAsync(encodeSse(values(), 10))).rejects.toThrow('source broke');
   });
 });

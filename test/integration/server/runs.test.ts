@@ -2,7 +2,7 @@ import { cpSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { messageOf } from '../../../src/core/errors.ts';
 import { Run } from '../../../src/core/schema/run.ts';
 import { TrainEvent } from '../../../src/core/schema/train-event.ts';
@@ -136,6 +136,41 @@ describe('a training started by the service, dry', () => {
     const other = Run.parse((await post(service, body, 'key-2')).json());
     expect(other.id).not.toBe(first);
     await ended(service, other.id, 'done');
+  });
+
+  it('trains once for the same idempotency key, also after a restart and from two servers of one home', async () => {
+    const home = await mkdtemp(path.join(os.tmpdir(), 'osler-restart-'));
+    onTestFinished(() => rm(home, { recursive: true, force: true }));
+    const body = { dryRun: true, base, set: { 'trainer.maxSteps': 5 } };
+    const servers = [await startService({ home }), await startService({ home })];
+    const replies = await Promise.all(servers.map(async (server) => await post(server, body, 'key-1')));
+    expect(replies.map((reply) => reply.statusCode).toSorted((a, b) => a - b)).toEqual([200, 202]);
+    const ids = replies.map((reply) => Run.parse(reply.json()).id);
+    expect(new Set(ids).size).toBe(1);
+    for (const server of servers) {
+      await ended(server, ids[0] ?? '', 'done');
+      await server.app.close();
+    }
+
+    const restarted = await startService({ home });
+    const again = await post(restarted, body, 'key-1');
+    expect(again.statusCode).toBe(200);
+    expect(Run.parse(again.json())).toMatchObject({ id: ids[0], state: 'done' });
+    expect(await listRuns(restarted)).toHaveLength(1);
+    const events = await readEvents(restarted.trainings.folder(ids[0] ?? '').events);
+    expect(events.filter((event) => event.type === 'started')).toHaveLength(1);
+  });
+
+  it('refuses an idempotency key that stands for another training, instead of giving that one', async () => {
+    const service = await startService();
+    const first = Run.parse((await post(service, { dryRun: true, base, set: { 'trainer.maxSteps': 1 } }, 'key-1')).json());
+    const reply = await post(service, { dryRun: true, base, set: { 'trainer.maxSteps': 2 } }, 'key-1');
+    expect(reply.statusCode).toBe(409);
+    const { error } = ErrorReply.parse(reply.json());
+    expect(error.code).toBe('OSLER_ERR_IDEMPOTENCY_KEY');
+    expect(error.message).toContain(first.id);
+    await ended(service, first.id, 'done');
+    expect(await listRuns(service)).toHaveLength(1);
   });
 
   it('is cancelled in the middle, and its process goes', async () => {

@@ -79,7 +79,7 @@ describe('GET /metrics', () => {
     await postChat(service, { max_tokens: 2 });
     await postChat(service, { thinking_budget_tokens: 1 });
     await postChat(service, { model: 'broken' });
-    await postChat(service, { n: 2 });
+    await postChat(service, { temperature: 'hot' });
     await postChat(service, { model: 'nobody' });
     const samples = await scrape(service);
     expect(samples.get('osler_requests_total{model="tuned",outcome="stop"}')).toBe(3);
@@ -114,7 +114,7 @@ describe('GET /metrics', () => {
 
   it('shows gauges for every model from the start, at 0', async () => {
     const samples = await scrape(await startService({ models: [scriptedModel({ name: 'base' }), scriptedModel()] }));
-    for (const gauge of ['num_requests_running', 'num_requests_waiting', 'engine_restarts'])
+    for (const gauge of ['num_requests_running', 'num_requests_waiting', 'batch_occupancy', 'engine_restarts_total'])
       for (const name of ['base', 'tuned']) expect(samples.get(`osler_${gauge}{model="${name}"}`), gauge).toBe(0);
   });
 });

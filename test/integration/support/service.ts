@@ -9,7 +9,9 @@ import { openStore } from '../../../src/core/store.ts';
 import { ChatTemplate } from '../../../src/engine/chat-template.ts';
 import type { Engine, GenerateRequest } from '../../../src/engine/engine.ts';
 import { ScriptedEngine, type ScriptedEngineOptions } from '../../../src/engine/scripted/scripted-engine.ts';
-import { buildApp } from '../../../src/server/app.ts';
+import { KeyStore } from '../../../src/server/auth/key-store.ts';
+import { buildApp, type ServerDeps } from '../../../src/server/app.ts';
+import { Drain } from '../../../src/server/drain.ts';
 import { type ServedModel, ServedModels } from '../../../src/server/served-model.ts';
 import { ModelStore } from '../../../src/train/model-store.ts';
 import { RunStore } from '../../../src/train/run-store.ts';
@@ -25,6 +27,10 @@ export interface ServiceOptions {
   readonly models?: readonly ServedModel[];
   readonly apiKey?: string;
   readonly logLevel?: string;
+  /** A home of the caller's, which stays; default: a new one that goes away with the test. */
+  readonly home?: string;
+  /** Whatever else the app is built with. */
+  readonly deps?: Partial<ServerDeps>;
 }
 
 /** The real app in this process, its log kept in memory, its store in a folder that goes away with the test. */
@@ -33,6 +39,8 @@ export interface Service {
   readonly home: string;
   readonly config: Config;
   readonly trainings: Trainings;
+  readonly keys: KeyStore;
+  readonly drain: Drain;
   /** Everything that was logged so far. */
   log(): string;
   /** Opens a port on 127.0.0.1 and gives the origin. */
@@ -44,7 +52,7 @@ export async function startService(
   options: ServiceOptions = {},
   onEnd: (end: () => Promise<void>) => void = onTestFinished,
 ): Promise<Service> {
-  const home = await mkdtemp(path.join(os.tmpdir(), 'osler-service-'));
+  const home = options.home ?? (await mkdtemp(path.join(os.tmpdir(), 'osler-service-')));
   const config = testConfig(home);
   const database = openStore(home);
   const trainings = new Trainings({
@@ -53,25 +61,37 @@ export async function startService(
     runs: new RunStore(database, systemClock),
     models: new ModelStore(database),
   });
+  const keys = new KeyStore(database, systemClock);
+  const drain = options.deps?.drain ?? new Drain();
   const lines: string[] = [];
   const app = await buildApp({
     models: new ServedModels(options.models ?? [scriptedModel()]),
     trainings,
     clock: systemClock,
+    keys,
     apiKey: options.apiKey ?? null,
+    isLoopback: true,
+    allowedOrigins: [],
+    trustedProxies: [],
+    rateLimitPerMinute: null,
+    queueTimeoutMs: 60_000,
     logLevel: options.logLevel ?? 'trace',
     logStream: { write: (line) => lines.push(line) },
+    ...options.deps,
+    drain,
   });
   onEnd(async () => {
     await app.close();
     database.close();
-    await rm(home, { recursive: true, force: true });
+    if (options.home === undefined) await rm(home, { recursive: true, force: true });
   });
   return {
     app,
     home,
     config,
     trainings,
+    keys,
+    drain,
     log: () => lines.join(''),
     listen: async () => await app.listen({ host: '127.0.0.1', port: 0 }),
   };
@@ -114,4 +134,11 @@ export function chatBody(changes: Record<string, unknown> = {}): Record<string, 
 /** Posts a chat request into the app without a port. */
 export async function postChat(service: Service, changes: Record<string, unknown> = {}, headers: Record<string, string> = {}) {
   return await service.app.inject({ method: 'POST', url: '/v1/chat/completions', payload: chatBody(changes), headers });
+}
+
+/** Connections that are open at the service's port. */
+export async function connectionsOf(service: Service): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    service.app.server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+  });
 }

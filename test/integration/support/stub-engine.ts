@@ -1,3 +1,4 @@
+import { OSLER_ERR_REQUEST_UNSUPPORTED } from '../../../src/core/errors.ts';
 import type { Engine, EngineEvent, EngineState, GenerateRequest } from '../../../src/engine/engine.ts';
 import { defaultThoughtTags } from '../../../src/engine/thought-splitter.ts';
 
@@ -17,11 +18,11 @@ export class StubEngine implements Engine {
   }
 
   get load() {
-    return { running: this.#running, waiting: 0, restarts: 0 };
+    return { running: this.#running, waiting: 0, restarts: 0, occupancy: 0 };
   }
 
   async ready() {
-    return { contextTokens: 4096, slots: 1, device: 'stub' };
+    return { contextTokens: 4096, slots: 1, device: 'stub', embeddingSize: null };
   }
 
   generate(request: GenerateRequest, signal?: AbortSignal) {
@@ -29,6 +30,18 @@ export class StubEngine implements Engine {
   }
 
   async tokenize(): Promise<number[]> {
+    return [];
+  }
+
+  async detokenize(): Promise<string> {
+    return '';
+  }
+
+  async embed(): Promise<never> {
+    throw new OSLER_ERR_REQUEST_UNSUPPORTED('model', 'the stub makes no embeddings');
+  }
+
+  async slots(): Promise<never[]> {
     return [];
   }
 

@@ -10,9 +10,15 @@ describe('readConfig', () => {
       home: path.join(os.homedir(), '.osler'),
       logLevel: 'info',
       apiKey: null,
+      rateLimitPerMinute: null,
+      corsOrigins: [],
+      trustedProxies: [],
       threads: Math.min(os.availableParallelism(), 256),
       python: null,
+      venv: null,
+      retentionDays: null,
       gpu: 'auto',
+      upstreamKeys: {},
       hubEndpoint: 'https://huggingface.co',
       hubToken: null,
       isCi: false,
@@ -24,9 +30,15 @@ describe('readConfig', () => {
       OSLER_HOME: 'some/home',
       OSLER_LOG_LEVEL: 'warn',
       OSLER_API_KEY: '0123456789abcdef',
+      OSLER_RATE_LIMIT_PER_MINUTE: '0',
+      OSLER_CORS_ORIGINS: 'https://a.example, http://localhost:5173,',
+      OSLER_TRUSTED_PROXIES: '10.0.0.0/8,::1',
       OSLER_THREADS: '3',
       OSLER_PYTHON: '/usr/bin/python3.12',
+      OSLER_VENV: 'cache/venv',
+      OSLER_RETENTION_DAYS: '90',
       OSLER_GPU: 'off',
+      OSLER_UPSTREAM_KEYS: 'api.example.com=sk-1',
       HF_ENDPOINT: 'https://hub.example.org///',
       HF_TOKEN: 'hf_1',
       CI: 'true',
@@ -35,9 +47,15 @@ describe('readConfig', () => {
       home: path.resolve('some/home'),
       logLevel: 'warn',
       apiKey: '0123456789abcdef',
+      rateLimitPerMinute: 0,
+      corsOrigins: ['https://a.example', 'http://localhost:5173'],
+      trustedProxies: ['10.0.0.0/8', '::1'],
       threads: 3,
       python: '/usr/bin/python3.12',
+      venv: path.resolve('cache/venv'),
+      retentionDays: 90,
       gpu: 'off',
+      upstreamKeys: { 'api.example.com': 'sk-1' },
       hubEndpoint: 'https://hub.example.org',
       hubToken: 'hf_1',
       isCi: true,
@@ -59,6 +77,19 @@ describe('readConfig', () => {
     expect(error.message).not.toContain('hunter2');
   });
 
+  it.each(['*', 'a.example', 'https://a.example/', 'https://a.example/path', 'null', 'https://a.example,*'])(
+    'refuses %s for origins',
+    async (text) => expect((await errorOf(() => readConfig({ OSLER_CORS_ORIGINS: text }))).message).toContain('OSLER_CORS_ORIGINS'),
+  );
+
+  it.each(['proxy.local', '10.0.0.0/99', 'true', '1'])('refuses %s for trusted proxies', async (text) =>
+    expect((await errorOf(() => readConfig({ OSLER_TRUSTED_PROXIES: text }))).message).toContain('OSLER_TRUSTED_PROXIES'),
+  );
+
+  it.each(['0', '-1', '0.5', 'never', '40000'])('refuses to delete after %s days', async (text) =>
+    expect((await errorOf(() => readConfig({ OSLER_RETENTION_DAYS: text }))).message).toContain('OSLER_RETENTION_DAYS'),
+  );
+
   it.each(['0', '-2', '1.5', 'NaN', '1e999'])('refuses %s threads', async (text) => {
     expect((await errorOf(() => readConfig({ OSLER_THREADS: text }))).message).toContain('OSLER_THREADS');
   });
@@ -76,6 +107,20 @@ describe('readConfig', () => {
     expect(readConfig({ HUGGINGFACE_TOKEN: 'alias' }).hubToken).toBe('alias');
     expect(readConfig({ HUGGINGFACE_TOKEN: 'alias', HF_TOKEN: '' }).hubToken).toBe('alias');
     expect(readConfig({ HUGGINGFACE_TOKEN: 'alias', HF_TOKEN: 'own' }).hubToken).toBe('own');
+  });
+
+  it('files keys of upstreams by host, and keeps an equals sign that is part of one', () => {
+    expect(readConfig({ OSLER_UPSTREAM_KEYS: 'API.example.com=sk-a=, 10.0.0.5:8000=b' }).upstreamKeys).toEqual({
+      'api.example.com': 'sk-a=',
+      '10.0.0.5:8000': 'b',
+    });
+    expect(readConfig({}).upstreamKeys).toEqual({});
+  });
+
+  it('refuses keys of upstreams without their host, and does not show them', async () => {
+    const error = await errorOf(() => readConfig({ OSLER_UPSTREAM_KEYS: 'sk-alone' }));
+    expect(error.message).toContain('host=key');
+    expect(error.message).not.toContain('sk-alone');
   });
 
   it('takes CI=false for no CI', () => {

@@ -102,3 +102,32 @@ describe('AnswerTracker: stop strings', () => {
     );
   });
 });
+
+describe('takeRaw', () => {
+  it('gives the raw text in pieces that add up, tags and forced text included', () => {
+    const tracker = new AnswerTracker({ isPreopened: true });
+    const pieces: string[] = [];
+    tracker.push('I think', 2);
+    pieces.push(tracker.takeRaw());
+    tracker.forceClose('budget', '\n</think>\n\n', 3);
+    pieces.push(tracker.takeRaw());
+    tracker.push('Scurvy.', 2);
+    tracker.end();
+    pieces.push(tracker.takeRaw());
+    expect(pieces).toEqual(['I think', '\n</think>\n\n', 'Scurvy.']);
+    expect(pieces.join('')).toBe(tracker.rawText);
+  });
+
+  it('never gives text that a stop string then cuts off', () => {
+    const tracker = new AnswerTracker({ isPreopened: false, isThinkingEnabled: false, stop: ['END'] });
+    const pieces: string[] = [];
+    for (const text of ['one E', 'N', 'D two']) {
+      tracker.push(text, 1);
+      pieces.push(tracker.takeRaw());
+    }
+    tracker.end();
+    pieces.push(tracker.takeRaw());
+    expect(pieces.join('')).toBe('one ');
+    expect(tracker.rawText).toBe('one ');
+  });
+});

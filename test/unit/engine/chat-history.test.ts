@@ -35,6 +35,24 @@ describe('prepareHistory', () => {
     const [message] = prepareHistory([{ role: 'user', content: 'what is <think>x</think>?' }], { shouldPreserveReasoning: false });
     expect(message?.content).toBe('what is <think>x</think>?');
   });
+  it('hands calls and their results on, arguments read where they are JSON', () => {
+    const calls = [{ id: 'call-1', function: { name: 'f', arguments: '{"a":1}' } }, { function: { name: 'g', arguments: 'oops' } }];
+    const messages: IncomingMessage[] = [
+      { role: 'assistant', content: null, tool_calls: calls },
+      { role: 'tool', content: 'done', tool_call_id: 'call-1' },
+    ];
+    expect(prepareHistory(messages, { shouldPreserveReasoning: false })).toEqual([
+      {
+        role: 'assistant',
+        content: null,
+        tool_calls: [
+          { id: 'call-1', type: 'function', function: { name: 'f', arguments: { a: 1 } } },
+          { id: '', type: 'function', function: { name: 'g', arguments: 'oops' } },
+        ],
+      },
+      { role: 'tool', content: 'done', tool_call_id: 'call-1' },
+    ]);
+  });
   it('empties a past turn whose thought never closed', () => {
     const [message] = prepareHistory([{ role: 'assistant', content: '<think>still going' }], { shouldPreserveReasoning: false });
     expect(message?.content).toBe('');

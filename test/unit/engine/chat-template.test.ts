@@ -130,3 +130,51 @@ describe('ChatTemplate', () => {
     expect(templateOf('a').source).toBe('a');
   });
 });
+
+describe('tools in a template', () => {
+  const tool = { type: 'function', function: { name: 'dose', parameters: { type: 'object' } } } as const;
+  const call = { id: 'call-1', type: 'function', function: { name: 'dose', arguments: { drug: 'x' } } } as const;
+  const messages = [
+    question,
+    { role: 'assistant' as const, content: null, tool_calls: [call] },
+    { role: 'tool' as const, content: '5 mg' },
+  ];
+
+  it.each([
+    ['encodes them', '{{ c.function.arguments | tojson }}', '{"drug": "x"}'],
+    ['goes through them', '{% for k, v in c.function.arguments | items %}{{ k }}:{{ v }}{% endfor %}', 'drug:x'],
+    ['writes them as they are', "{{ '```' + c.function.arguments + '```' }}", '```{"drug":"x"}```'],
+  ])('come with their arguments as the template wants them: it %s', (_title, expression, written) => {
+    const source = `{% if tools %}T{% endif %}{% for m in messages %}{% for c in m.tool_calls or [] %}${expression}{% endfor %}{% endfor %}`;
+    expect(templateOf(source).render(messages, { tools: [tool] }).text).toBe(`T${written}`);
+  });
+
+  it('are no variable where there are none', () => {
+    expect(templateOf('{% if tools is defined %}T{% endif %}-').render([question]).text).toBe('-');
+  });
+
+  it('are text for a template that has no word for them, which the results of two calls share as one turn', () => {
+    const template = templateOf('{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}');
+    expect(template.rendersTools).toBe(false);
+    const { text } = template.render([{ role: 'system', content: 'Be brief.' }, ...messages, { role: 'tool', content: '6 mg' }], {
+      tools: [tool],
+    });
+    expect(text).toMatch(/^<system>Be brief\.\n\nYou may call functions/);
+    expect(text).toContain('{"type":"function","function":{"name":"dose","parameters":{"type":"object"}}}');
+    expect(text).toContain(
+      '<assistant><tool_call>\n{"name":"dose","arguments":{"drug":"x"}}\n</tool_call><user><tool_response>\n5 mg\n</tool_response>\n<tool_response>\n6 mg\n</tool_response>',
+    );
+    expect(text.match(/<user>/g)).toHaveLength(2);
+  });
+});
+
+describe('mustDecideThought', () => {
+  it.each([
+    ['a template that knows the tag and leaves it to the model', 'Q{# <think> #}', 'Q<think>\n', true, true],
+    ['one that does not know it', 'Q', 'Q', false, false],
+    ['one that opens the thought', 'Q<think>', 'Q<think>', true, true],
+    ['one that closes it', 'Q<think></think>', 'Q<think></think>', false, false],
+  ])('decides for %s', (_title, source, text, isThoughtPreopened, isThinkingEnabled) => {
+    expect(templateOf(source).render([question], { mustDecideThought: true })).toEqual({ text, isThoughtPreopened, isThinkingEnabled });
+  });
+});

@@ -45,6 +45,7 @@ describe('readGguf', () => {
       file,
       bytes: bytes.length,
       architecture: 'llama',
+      type: 'model',
       name: 'Tiny',
       trainContextTokens: 2048,
       chatTemplate: '{{ messages[0].content }}<think>\n',

@@ -52,4 +52,27 @@ describe('ModelStore', () => {
   });
 
   it('finds nothing under an unknown id', () => expect(new ModelStore(openStore(':memory:')).find('none')).toBeUndefined());
+
+  it('moves paths with the home, and leaves those elsewhere', () => {
+    const models = new ModelStore(openStore(':memory:'));
+    models.put(modelOf());
+    models.put(modelOf({ id: 'elsewhere', ggufFile: '/home-of-another/x.gguf', transformersDir: null }));
+    models.moveFiles('/home', '/data/osler');
+    expect(models.find('run-1')).toEqual(
+      modelOf({
+        transformersDir: '/data/osler/runs/run-1/merged',
+        ggufFile: '/data/osler/runs/run-1/merged-q8_0.gguf',
+        templateFile: '/data/osler/runs/run-1/template.jinja',
+      }),
+    );
+    expect(models.find('elsewhere')?.ggufFile).toBe('/home-of-another/x.gguf');
+  });
+
+  it('knows which models lack a file', () => {
+    const models = new ModelStore(openStore(':memory:'));
+    const here = { transformersDir: import.meta.dirname, ggufFile: import.meta.filename, templateFile: null };
+    models.put(modelOf({ id: 'whole', ...here }));
+    models.put(modelOf({ id: 'lacking', ...here, ggufFile: '/nonexistent/x.gguf' }));
+    expect(models.listWithoutFiles().map((model) => model.id)).toEqual(['lacking']);
+  });
 });

@@ -1,0 +1,34 @@
+/** Each entry moves the database one version on, in a transaction of its own; entries are never changed once released. */
+export const migrations: readonly string[] = [
+  `CREATE TABLE runs (
+     id TEXT PRIMARY KEY,
+     state TEXT NOT NULL,
+     recipe TEXT NOT NULL,
+     error TEXT,
+     trainer TEXT,
+     idempotency_key TEXT UNIQUE,
+     created_at TEXT NOT NULL,
+     updated_at TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE models (
+     id TEXT PRIMARY KEY,
+     run_id TEXT,
+     base_ref TEXT,
+     transformers_dir TEXT,
+     gguf_file TEXT,
+     gguf_sha256 TEXT,
+     template_file TEXT,
+     status TEXT NOT NULL,
+     created_at TEXT NOT NULL
+   ) STRICT;`,
+  `CREATE TABLE api_keys (
+     id TEXT PRIMARY KEY,
+     name TEXT NOT NULL,
+     digest TEXT NOT NULL UNIQUE,
+     scopes TEXT NOT NULL,
+     created_at TEXT NOT NULL,
+     expires_at TEXT,
+     revoked_at TEXT,
+     last_used_on TEXT
+   ) STRICT;`,
+];

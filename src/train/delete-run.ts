@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { diskUsage } from '../core/disk-usage.ts';
+import { OSLER_ERR_RUN_STATE } from '../core/errors.ts';
+import { tryLockFolder } from '../core/folder-lock.ts';
+import { isEnded, type Run } from '../core/schema/run.ts';
+import type { ModelStore } from './model-store.ts';
+import { type RunFolder, runFolder } from './run-folder.ts';
+import type { RunStore } from './run-store.ts';
+import { isTrainerAlive } from './trainer-process.ts';
+
+export interface DeleteRunDeps {
+  readonly home: string;
+  readonly runs: RunStore;
+  readonly models: ModelStore;
+}
+
+/**
+ * Deletes a run for good: its folder, with rows, checkpoints and the model it made, then its entries in the store.
+ * Broken off, the entries are still there, and the same call goes on.
+ *
+ * @returns bytes that were freed
+ * @throws OSLER_ERR_NOT_FOUND, and OSLER_ERR_RUN_STATE for a run at work or whose model is promoted
+ */
+export async function deleteRun(deps: DeleteRunDeps, id: string, options: { isPromotedToo?: boolean } = {}): Promise<number> {
+  const { home, runs, models } = deps;
+  const run = runs.get(id);
+  const folder = runFolder(home, id);
+  if (options.isPromotedToo !== true && isPromoted(models, id))
+    throw new OSLER_ERR_RUN_STATE(id, run.state, 'its model is promoted. To delete both: npx osler runs delete --promoted-too');
+  const usage = await diskUsage(folder.root);
+  const unlock = existsSync(folder.root) ? tryLockFolder(folder.root) : () => undefined;
+  if (unlock === undefined) throw atWork(run);
+  try {
+    if (await isTraining(run, folder)) throw atWork(run);
+    await rm(folder.root, { recursive: true, force: true });
+    models.deleteOfRun(id);
+    runs.delete(id);
+    return usage?.bytes ?? 0;
+  } finally {
+    unlock();
+  }
+}
+
+/** Whether a model that the run made is in use by name. */
+export function isPromoted(models: ModelStore, runId: string): boolean {
+  return models.listOfRun(runId).some((model) => model.status === 'promoted');
+}
+
+function atWork({ id, state }: Run): Error {
+  return new OSLER_ERR_RUN_STATE(
+    id,
+    state,
+    'it is at work. Stop it with Ctrl-C where it runs, or cancel it over HTTP, and delete it then.',
+  );
+}
+
+/** A run that says it trains, but whose processes are all gone (the machine lost power), does not. */
+async function isTraining(run: Run, folder: RunFolder): Promise<boolean> {
+  return !isEnded(run.state) && run.trainer !== null && (await isTrainerAlive(run.trainer, folder));
+}

@@ -1,0 +1,2 @@
+process.stderr.write('loading\nno such device\n');
+process.exit(7);

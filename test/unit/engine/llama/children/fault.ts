@@ -1,0 +1,1 @@
+process.send?.({ ok: false, reason: 'its binary is not there' }, () => process.exit(0));

@@ -1,0 +1,216 @@
+import { inspect } from 'node:util';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { OpenAiEngine, type OpenAiEngineOptions } from '../../../../src/engine/openai/openai-engine.ts';
+import { collect, requestOf, textOf } from '../../../contract/engine-contract.ts';
+import { errorOf } from '../../../support/error-of.ts';
+import { sendJson, startUpstream, type UpstreamServer, type UpstreamServerOptions } from '../../../support/upstream-server.ts';
+
+/** For what another process or socket does. */
+const patiently = { timeout: 10_000 };
+
+const quick = { firstPauseMs: 5, longestPauseMs: 50, retries: 1, startMs: 3000 };
+
+function engineAt(baseUrl: string, options: Partial<OpenAiEngineOptions> = {}): OpenAiEngine {
+  const engine = new OpenAiEngine({
+    name: 'tuned',
+    ref: { baseUrl, model: null, kind: null },
+    apiKey: null,
+    slots: 2,
+    maxWaiting: 1,
+    contextTokens: 2048,
+    ...options,
+    timing: { ...quick, ...options.timing },
+  });
+  onTestFinished(() => engine.close());
+  return engine;
+}
+
+async function upstreamOf(options: Partial<UpstreamServerOptions> = {}): Promise<UpstreamServer> {
+  const upstream = await startUpstream({ kind: 'llama-server', ...options });
+  onTestFinished(() => upstream.close());
+  return upstream;
+}
+
+describe('state of OpenAiEngine', () => {
+  it('waits at the start until the upstream has loaded its model', async () => {
+    const upstream = await upstreamOf();
+    let refusals = 0;
+    upstream.intercepts.push((_seen, response) => {
+      refusals += 1;
+      if (refusals <= 3) sendJson(response, 503, { error: { message: 'Loading model', code: 503 } });
+      return refusals <= 3;
+    });
+    const engine = engineAt(upstream.baseUrl);
+    expect(engine.state.name).toBe('loading');
+    await expect(collect(engine, requestOf('q'))).rejects.toMatchObject({ code: 'OSLER_ERR_ENGINE_NOT_READY' });
+    await engine.ready();
+    expect(engine.state.name).toBe('ready');
+  });
+
+  it('fails where the upstream does not come in time', async () => {
+    const upstream = await upstreamOf();
+    await upstream.close();
+    const engine = engineAt(upstream.baseUrl, { timing: { startMs: 100 } });
+    const error = await errorOf(() => engine.ready());
+    expect(error.code).toBe('OSLER_ERR_ENGINE_LOAD');
+    expect(error.message).toContain('the connection failed (ECONNREFUSED)');
+    expect(engine.state.name).toBe('failed');
+  });
+
+  it('fails at once on a wrong key, without waiting and without showing it', async () => {
+    const upstream = await upstreamOf({ key: 'the-right-key' });
+    const engine = engineAt(upstream.baseUrl, { apiKey: 'the-wrong-key', timing: { startMs: 60_000 } });
+    const error = await errorOf(() => engine.ready());
+    expect(error.message).toContain('does not accept the key');
+    for (const thing of [error, engine, engine.state])
+      expect(inspect(thing, { depth: 9, showHidden: true })).not.toContain('the-wrong-key');
+  });
+
+  it('sends its key with everything', async () => {
+    const upstream = await upstreamOf({ key: 'the-right-key' });
+    const engine = engineAt(upstream.baseUrl, { apiKey: 'the-right-key' });
+    await engine.ready();
+    await collect(engine, requestOf('q <think>', { maxTokens: 2 }));
+    for (const seen of upstream.requests) expect(seen.authorization).toBe('Bearer the-right-key');
+  });
+
+  it('asks for a name where the upstream has several models, and names them', async () => {
+    const upstream = await upstreamOf();
+    upstream.intercepts.push((seen, response) => {
+      if (seen.path === '/v1/models') sendJson(response, 200, { data: [{ id: 'one' }, { id: 'two' }] });
+      return seen.path === '/v1/models';
+    });
+    expect((await errorOf(() => engineAt(upstream.baseUrl).ready())).message).toContain('it serves 2 models; name one after "#": one, two');
+  });
+
+  it('fails where the upstream does not have the model', async () => {
+    const upstream = await upstreamOf({ kind: 'vllm', model: 'other' });
+    const engine = engineAt(upstream.baseUrl, { ref: { baseUrl: upstream.baseUrl, model: 'wanted', kind: null } });
+    expect((await errorOf(() => engine.ready())).message).toContain('it has no model "wanted"; it has: other');
+  });
+
+  it('does without a list of models where one is named', async () => {
+    const upstream = await upstreamOf({ kind: 'hosted' });
+    upstream.intercepts.push((seen, response) => {
+      if (seen.path === '/v1/models') sendJson(response, 404, {});
+      return seen.path === '/v1/models';
+    });
+    const engine = engineAt(upstream.baseUrl, { ref: { baseUrl: upstream.baseUrl, model: 'small', kind: null } });
+    expect(await engine.ready()).toMatchObject({ contextTokens: 2048, device: expect.stringMatching(/^upstream at 127/) });
+  });
+
+  it('notices between requests that the upstream is gone, refuses meanwhile, and serves again once it is back', async () => {
+    const upstream = await upstreamOf();
+    const engine = engineAt(upstream.baseUrl, { timing: { checkMs: 20 } });
+    await engine.ready();
+    await upstream.close();
+    await expect.poll(() => engine.state.name, patiently).toBe('restarting');
+    await expect(collect(engine, requestOf('q'))).rejects.toMatchObject({ code: 'OSLER_ERR_ENGINE_NOT_READY' });
+    const back = engine.ready();
+    await upstreamOf({ port: upstream.port });
+    await back;
+    expect(engine.state.name).toBe('ready');
+    expect(engine.load.restarts).toBe(1);
+    expect(textOf(await collect(engine, requestOf('q <think>', { maxTokens: 4 })), 'thought')).not.toBe('');
+  });
+
+  it('looks at once when a request was given up', async () => {
+    const upstream = await upstreamOf();
+    const engine = engineAt(upstream.baseUrl, { timing: { checkMs: 3_600_000 } });
+    await engine.ready();
+    await upstream.close();
+    expect(await errorOf(() => collect(engine, requestOf('q <think>')))).toMatchObject({ code: 'OSLER_ERR_UPSTREAM_FAILED' });
+    await expect.poll(() => engine.state.name, patiently).toBe('restarting');
+  });
+
+  it('stays ready where the upstream refuses the look but is there', async () => {
+    const upstream = await upstreamOf();
+    const engine = engineAt(upstream.baseUrl, { timing: { checkMs: 10 } });
+    await engine.ready();
+    let looks = 0;
+    upstream.intercepts.push((seen, response) => {
+      looks += 1;
+      sendJson(response, 429, {});
+      return seen.path !== '';
+    });
+    await expect.poll(() => looks, patiently).toBeGreaterThan(2);
+    expect(engine.state.name).toBe('ready');
+  });
+
+  it('fails where the upstream comes back with another template, since prompts would be rendered wrongly', async () => {
+    const upstream = await upstreamOf();
+    const engine = engineAt(upstream.baseUrl, { timing: { checkMs: 20 } });
+    await engine.ready();
+    upstream.intercepts.push((_seen, response) => {
+      sendJson(response, 502, {});
+      return true;
+    });
+    await expect.poll(() => engine.state.name, patiently).toBe('restarting');
+    upstream.intercepts.splice(0, 1, (seen, response) => {
+      if (seen.path === '/props') sendJson(response, 200, { chat_template: '{{ messages[0].content }}' });
+      return seen.path === '/props';
+    });
+    await expect
+      .poll(() => engine.state, patiently)
+      .toMatchObject({ name: 'failed', reason: expect.stringContaining('another chat template') });
+  });
+
+  it('takes so many requests at once, keeps so many waiting, and refuses the next', async () => {
+    const upstream = await upstreamOf({ tokenMs: 5 });
+    const engine = engineAt(upstream.baseUrl);
+    await engine.ready();
+    const controller = new AbortController();
+    const request = requestOf('q <think>', { maxTokens: 1000 });
+    const running = [1, 2, 3].map((seed) => collect(engine, { ...request, seed }, controller.signal));
+    const ended = Promise.allSettled(running);
+    await expect.poll(() => engine.load, patiently).toEqual({ running: 2, waiting: 1, restarts: 0, occupancy: 1 });
+    const error = await errorOf(() => collect(engine, request));
+    expect(error).toMatchObject({ code: 'OSLER_ERR_QUEUE_FULL', statusCode: 503 });
+    expect(upstream.requests.filter((seen) => seen.path === '/v1/completions').length).toBeLessThanOrEqual(2);
+    controller.abort();
+    await ended;
+    expect(engine.load).toMatchObject({ running: 0, waiting: 0 });
+  });
+
+  it('ends its requests when it is closed', async () => {
+    const upstream = await upstreamOf({ tokenMs: 5 });
+    const engine = engineAt(upstream.baseUrl);
+    await engine.ready();
+    const running = errorOf(() => collect(engine, requestOf('q <think>', { maxTokens: 1000 })));
+    await expect.poll(() => upstream.requests.at(-1)?.sentTokens, patiently).toBeGreaterThan(1);
+    await engine.close();
+    expect((await running).message).toContain('the engine was closed');
+    const seen = upstream.requests.findLast((request) => request.path === '/v1/completions');
+    await expect.poll(() => seen?.isAborted, patiently).toBe(true);
+    expect(engine.state.name).toBe('closed');
+  });
+
+  it('makes embeddings of unit length, in the order of the texts', async () => {
+    const upstream = await upstreamOf();
+    upstream.intercepts.push((seen, response) => {
+      if (seen.path !== '/v1/embeddings') return false;
+      const data = [
+        { index: 1, embedding: [0, 2] },
+        { index: 0, embedding: [3, 4] },
+      ];
+      sendJson(response, 200, { data: Array.isArray(seen.body['input']) ? data : data.slice(1), usage: { prompt_tokens: 5 } });
+      return true;
+    });
+    const engine = engineAt(upstream.baseUrl);
+    expect((await engine.ready()).embeddingSize).toBe(2);
+    expect(await engine.embed(['a', 'b'])).toEqual({
+      vectors: [
+        [0.6, 0.8],
+        [0, 1],
+      ],
+      tokens: 5,
+    });
+  });
+
+  it('refuses embeddings by name where the upstream makes none', async () => {
+    const upstream = await upstreamOf();
+    const engine = engineAt(upstream.baseUrl);
+    await engine.ready();
+    await expect(engine.embed(['a'])).rejects.toMatchObject({ code: 'OSLER_ERR_REQUEST_UNSUPPORTED' });
+  });
+});
