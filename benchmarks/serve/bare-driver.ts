@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { execa } from 'execa';
 import type { GenerateRequest } from '../../src/engine/engine.ts';
+import { engineEnvironment } from '../../src/engine/llama/backend-choice.ts';
 import type { LoadOptions } from '../../src/engine/llama/protocol.ts';
 import type { FromDriver, ToDriver } from './driver-protocol.ts';
 import type { LoadResult } from './load-job.ts';
@@ -23,6 +24,7 @@ export async function startBareDriver(options: LoadOptions): Promise<BareDriver>
     stderr: 'inherit',
     buffer: false,
     reject: false,
+    env: engineEnvironment(options.backend),
   });
   const ask = async (message: ToDriver): Promise<FromDriver> => {
     child.nodeChildProcess.send(message);

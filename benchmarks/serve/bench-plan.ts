@@ -5,7 +5,8 @@ import { type WorkloadName, workloadNames } from './workload.ts';
 
 /** Context of one slot: room for the longest prompt of the workloads and its answer. */
 const contextTokens = 1024;
-const quickMinutes = 4;
+/** Leaves half a minute of five for starting, warming up and stopping. */
+const quickMinutes = 4.3;
 
 /** What is measured, with which settings. */
 export interface BenchPlan {
@@ -67,7 +68,7 @@ export function readPlan(words: readonly string[]): BenchPlan {
 
 /** Requests of one measurement: enough for a p95 at many clients, few enough to keep a round short. */
 export function requestsOf(plan: Pick<BenchPlan, 'requests'>, clients: number): number {
-  return plan.requests ?? Math.max(6, 2 * clients, Math.min(4 * clients, 48));
+  return plan.requests ?? Math.max(6, 2 * clients, Math.min(3 * clients, 32));
 }
 
 function command(): Command {

@@ -23,15 +23,13 @@ interface Load {
   readonly round: number;
 }
 
-/** Measures all loads of the plan in alternating rounds. A round is all loads once; a time limit ends between rounds only. */
+/** Measures all loads of the plan in alternating rounds. A round is all loads once; the first is measured whatever the limit. */
 export async function runRounds(options: RoundsOptions): Promise<Cell[]> {
   const { plan } = options;
   const cells = plan.workloads.flatMap((workload) => plan.clients.map((clients) => ({ workload, clients, rounds: [] as Round[] })));
   const startedMs = performance.now();
   for (let round = 0; round < plan.rounds; round += 1) {
-    const elapsedMs = performance.now() - startedMs;
-    const isTooLate = plan.limitMinutes !== null && round > 0 && elapsedMs * (1 + 1 / round) > plan.limitMinutes * 60_000;
-    if (isTooLate) {
+    if (!hasTimeFor(round, performance.now() - startedMs, plan.limitMinutes)) {
       options.report(`${round} of ${plan.rounds} rounds measured: another would pass the limit of ${plan.limitMinutes} minutes`);
       break;
     }
@@ -40,6 +38,11 @@ export async function runRounds(options: RoundsOptions): Promise<Cell[]> {
     }
   }
   return cells;
+}
+
+/** Whether another round would end within the limit, if it takes as long as those before on average. */
+export function hasTimeFor(round: number, elapsedMs: number, limitMinutes: number | null): boolean {
+  return limitMinutes === null || round === 0 || elapsedMs * (1 + 1 / round) <= limitMinutes * 60_000;
 }
 
 async function runRound(options: RoundsOptions, load: Load, order: readonly ServerName[]): Promise<Round> {

@@ -8,6 +8,7 @@ import { Drain } from '../server/drain.ts';
 import { ServedModels } from '../server/served-model.ts';
 import { type CliContext, openContext } from './context.ts';
 import { portNumber, positiveNumber, secondsNumber, wholeNumber } from './flag-values.ts';
+import { startRetention } from './retention.ts';
 import { readModelFlags } from './model-flags.ts';
 import { openArms, type OpenedModel } from './open-model.ts';
 import { createReporter, type Reporter } from './progress.ts';
@@ -128,6 +129,7 @@ export async function serveUntilStopped(
   await Promise.all(opened.map(({ model }) => model.engine.ready()));
   const recovered = await context.trainings.recover((id, error) => app.log.warn({ run: id, reason: messageOf(error) }, 'run ended early'));
   for (const id of recovered) reporter.info(`going on with run ${id}`);
+  startRetention(context, app.log);
   const { port } = app.server.address() as AddressInfo; // a TCP server that listens has one
   const origin = `http://${at.host.includes(':') ? `[${at.host}]` : at.host}:${port}`;
   reporter.step(`serving at ${origin} until Ctrl-C; for research only, not a medical device`);

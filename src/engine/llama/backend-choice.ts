@@ -32,3 +32,14 @@ export function backendName(choice: BackendChoice): string {
   const origin = { build: 'built here', prebuilt: 'prebuilt', fallback: 'prebuilt for CUDA 12' }[choice.source];
   return `${gpuName(choice.gpu)}, ${origin}`;
 }
+
+/**
+ * Environment of a process that computes with a backend, besides its own.
+ *
+ * On the CPU, libuv gets one worker thread: each of its threads that calls llama.cpp has a team of OpenMP threads of its own, and
+ * with more threads than cores they sleep at every barrier instead of waiting awake. Measured on 2 cores, SmolLM2-135M: 1.5 to 2.3
+ * times the tokens (docs/decisions/0012). On a GPU the worker threads sample in parallel.
+ */
+export function engineEnvironment(backend: BackendChoice): Record<string, string> {
+  return backend.gpu === 'off' ? { UV_THREADPOOL_SIZE: '1' } : {};
+}

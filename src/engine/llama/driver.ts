@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LlamaContext, LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
 import type { EngineEvent, GenerateRequest, SegmentScore, SlotState } from '../engine.ts';
 import type { ThoughtTags } from '../thought-splitter.ts';
@@ -8,8 +9,10 @@ import { scoreSegments } from './score-segments.ts';
 import { type Job, SlotRun } from './slot.ts';
 import { TurnTaking } from './turn-taking.ts';
 
-/** A cached prefix must be this much longer to be worth leaving the lowest free slot. */
+/** A cached prefix must be this much longer to be worth leaving a gap between the slots in use. */
 const minPrefixGainTokens = 16;
+/** An idle driver waits so long for others before it reads a first prompt: clients that wait for each other's answers come together. */
+const gatherMs = 2;
 
 /** What the driver tells its process. */
 export interface DriverEvents {
@@ -144,6 +147,7 @@ export class LockstepDriver {
     if (this.#isLooping) return;
     this.#isLooping = true;
     try {
+      await sleep(gatherMs);
       while (this.#waiting.length > 0 || this.#scoring.length > 0 || this.#runs.some((run) => run !== undefined)) {
         await this.#dropCancelled();
         if (this.#scoring.length > 0 && this.#freeSlots().length > 0) {
@@ -186,15 +190,18 @@ export class LockstepDriver {
     }
   }
 
-  /** The lowest free slot, or the one whose cache begins like this prompt where that saves real work. */
+  /**
+   * The slot whose cache begins most like this prompt, among the lowest that all who wait will fill; a higher one only where that
+   * saves real work, since a gap between slots in use costs a pass over the weights in each step.
+   */
   #chooseSlot(free: readonly number[], tokens: readonly Token[]): { slot: number; prefixTokens: number } {
-    let best = { slot: free[0] ?? 0, prefixTokens: 0 };
+    const filled = this.#waiting.length + 1;
+    let best = { slot: free[0] ?? 0, prefixTokens: -1 };
     for (const [index, slot] of free.entries()) {
       const common = this.#sequences[slot]?.compareContextTokens([...tokens]).firstDifferentIndex ?? 0;
       // The last prompt token is always read anew: its logits give the first generated token.
       const prefixTokens = Math.min(common, tokens.length - 1);
-      if (index === 0) best = { slot, prefixTokens };
-      else if (prefixTokens >= best.prefixTokens + minPrefixGainTokens) best = { slot, prefixTokens };
+      if (prefixTokens >= best.prefixTokens + (index < filled ? 1 : minPrefixGainTokens)) best = { slot, prefixTokens };
     }
     return best;
   }

@@ -9,6 +9,7 @@ import {
   OSLER_ERR_REQUEST_UNSUPPORTED,
 } from '../../core/errors.ts';
 import type { EngineEvent, EngineState } from '../engine.ts';
+import { type BackendChoice, engineEnvironment } from './backend-choice.ts';
 import type { ChildFault, FromChild, LoadedInfo, LoadOptions, Question, ToChild } from './protocol.ts';
 
 const firstBackoffMs = 500;
@@ -124,7 +125,7 @@ export class LlamaProcess {
   }
 
   #start(): Child {
-    const child = startChild();
+    const child = startChild(this.#options.backend);
     let stderr = '';
     child.stderr?.on('data', (chunk: Buffer) => {
       stderr = (stderr + chunk.toString()).slice(-maxKeptStderr);
@@ -224,7 +225,7 @@ export class LlamaProcess {
   }
 }
 
-function startChild() {
+function startChild(backend: BackendChoice) {
   const file = path.join(import.meta.dirname, `child${path.extname(import.meta.filename)}`);
   return execa(process.execPath, [file], {
     ipc: true,
@@ -234,6 +235,7 @@ function startChild() {
     stderr: 'pipe',
     buffer: false,
     cleanup: true,
+    env: engineEnvironment(backend),
   });
 }
 

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { execa } from 'execa';
 import { childEnvironment } from '../../core/config.ts';
+import { engineEnvironment } from './backend-choice.ts';
 import { ProbeReply, type ProbeRequest } from './probe-protocol.ts';
 
 /** What came of a probe; `seconds` counts the start of its process too. */
@@ -38,7 +39,7 @@ export async function probeBackend(request: ProbeRequest, options: ProbeOptions 
     // A process that hangs in native code hears nothing gentler.
     killSignal: 'SIGKILL',
     // The backtrace of an abort calls a debugger, and hides the line that says why.
-    env: childEnvironment({ GGML_NO_BACKTRACE: '1' }),
+    env: childEnvironment({ GGML_NO_BACKTRACE: '1', ...engineEnvironment(request.choice) }),
     ...(options.signal && { cancelSignal: options.signal }),
   });
   options.signal?.throwIfAborted();

@@ -46,12 +46,7 @@ export interface ChatPlan {
   readonly tools: ToolPlan;
 }
 
-/** A chat request as the engine wants it: rendered, with every default filled in. */
-export function readChatRequest(body: ChatRequest, model: ServedModel): GenerateRequest {
-  return planChat(body, model).request;
-}
-
-/** Reads a chat request. Throws OSLER_ERR_REQUEST_UNSUPPORTED and OSLER_ERR_MODEL_TEMPLATE. */
+/** A chat request as the engine wants it: rendered, with every default filled in. Throws OSLER_ERR_REQUEST_UNSUPPORTED and OSLER_ERR_MODEL_TEMPLATE. */
 export function planChat(body: ChatRequest, model: ServedModel): ChatPlan {
   refuseParameters(body, refused);
   refuseModalities(body['modalities']);

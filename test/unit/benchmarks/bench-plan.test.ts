@@ -26,6 +26,6 @@ describe('readPlan', () => {
 
 describe('requestsOf', () => {
   it('gives every client at least two requests, so that the loop is closed, and one client enough to time', () => {
-    expect([1, 4, 8, 16, 32].map((clients) => requestsOf({ requests: null }, clients))).toEqual([6, 16, 32, 48, 64]);
+    expect([1, 4, 8, 16, 32].map((clients) => requestsOf({ requests: null }, clients))).toEqual([6, 12, 24, 32, 64]);
   });
 });

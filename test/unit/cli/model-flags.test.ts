@@ -12,7 +12,11 @@ const flagsOf = (changes: Partial<Parameters<typeof readModelFlags>[0]>): Parame
 describe('readModelFlags', () => {
   it('puts each adapter and template with its model', () => {
     const plans = readModelFlags(
-      flagsOf({ model: ['base=smollm2', 'other=a/b'], template: ['other=t.jinja'], adapter: ['tuned=base:lora.gguf', 'half=base:C:x.gguf@0.5'] }),
+      flagsOf({
+        model: ['base=smollm2', 'other=a/b'],
+        template: ['other=t.jinja'],
+        adapter: ['tuned=base:lora.gguf', 'half=base:C:x.gguf@0.5'],
+      }),
     );
     expect(plans).toEqual([
       {

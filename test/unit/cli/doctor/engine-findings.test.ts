@@ -17,7 +17,10 @@ const vulkan: BackendChoice = { source: 'prebuilt', gpu: 'vulkan' };
 const cpu: BackendChoice = { source: 'prebuilt', gpu: 'off' };
 const cpuBuild: BackendChoice = { source: 'build', gpu: 'off', cmakeOptions: {} };
 
-function found(outcomes: CandidateOutcome[], devices = nvidiaMachine): { title: string; level: string; text: string; mend: string | null }[] {
+function found(
+  outcomes: CandidateOutcome[],
+  devices = nvidiaMachine,
+): { title: string; level: string; text: string; mend: string | null }[] {
   return engineFindings(outcomes, reportOf(outcomes), devices);
 }
 
@@ -56,7 +59,10 @@ describe('engineFindings', () => {
   });
 
   it('asks for no build for a device that is not there', () => {
-    const findings = found([outcome(cuda, { skipped: 'this machine shows no NVIDIA GPU' }), outcome(cpuBuild, { passed: 90 })], plainMachine);
+    const findings = found(
+      [outcome(cuda, { skipped: 'this machine shows no NVIDIA GPU' }), outcome(cpuBuild, { passed: 90 })],
+      plainMachine,
+    );
     expect(findings.map(({ level }) => level)).toEqual(['note', 'ok', 'ok']);
   });
 
