@@ -50,6 +50,7 @@ async function describeService(): Promise<unknown> {
   const app = await buildApp({
     models: new ServedModels([]),
     trainings,
+    evaluations: async () => [],
     clock: systemClock,
     keys: new KeyStore(database, systemClock),
     apiKey: null,

@@ -1,14 +1,17 @@
 import { mkdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { execa } from 'execa';
-import { OSLER_ERR_INTERRUPTED, OSLER_ERR_USAGE } from '../core/errors.ts';
+import { OSLER_ERR_EVALUATION_BUSY, OSLER_ERR_INTERRUPTED, OSLER_ERR_USAGE } from '../core/errors.ts';
+import { tryLockFolder } from '../core/folder-lock.ts';
 import { checkRows, readTextFile } from '../core/jsonl.ts';
 import { createDatedId } from '../core/ids.ts';
 import { packageRoot } from '../core/package-root.ts';
 import { TrainingRow } from '../core/schema/training-row.ts';
 import { askItem } from '../eval/ask-item.ts';
+import { evaluationsFolder, ProgressWriter } from '../eval/evaluation-progress.ts';
 import { loadTasks } from '../eval/load-tasks.ts';
 import type { TaskItems } from '../eval/pair-records.ts';
 import { type EvaluationPlan, freezePlan } from '../eval/plan.ts';
@@ -170,7 +173,7 @@ export async function evaluate(
     const arms = { base: base.model, tuned: tuned.model };
     const now = context.clock.now();
     const evaluationId = createDatedId('eval', now);
-    const folder = path.resolve(request.out ?? path.join(context.config.home, 'evaluations', evaluationId));
+    const folder = path.resolve(request.out ?? path.join(evaluationsFolder(context.config.home), evaluationId));
     await mkdir(folder, { recursive: true });
     const plan = await freezePlan(folder, {
       schemaVersion: 1,
@@ -214,7 +217,9 @@ async function runAndKeep(
   },
 ): Promise<void> {
   const { arms, context, reporter, signal, resumeCommand } = deps;
+  const unlock = await lockEvaluation(folder);
   const log = await SampleLog.open(path.join(folder, 'samples.jsonl'));
+  const progress = new ProgressWriter(folder);
   if (log.records.length > 0) reporter.info(`resuming: ${log.records.length} records are here already`);
   const bar = reporter.progress('evaluating');
   try {
@@ -223,7 +228,10 @@ async function runAndKeep(
       templates: { base: arms.base.template, tuned: arms.tuned.template },
       clock: context.clock,
       log,
-      onProgress: (done, total, record) => bar.update(done, total, record === null ? '' : `${record.arm}, ${record.task}`),
+      onProgress: (done, total, record) => {
+        bar.update(done, total, record === null ? '' : `${record.arm}, ${record.task}`);
+        progress.update(done, total);
+      },
       signal,
     });
   } catch (error) {
@@ -232,7 +240,16 @@ async function runAndKeep(
   } finally {
     bar.stop();
     log.close();
+    await progress.end();
+    unlock();
   }
+}
+
+/** Two processes at one log would both append what it lacks. Tried twice, for a server that looks whether somebody works here holds the lock for a moment. */
+async function lockEvaluation(folder: string): Promise<() => void> {
+  const unlock = tryLockFolder(folder) ?? (await sleep(200).then(() => tryLockFolder(folder)));
+  if (unlock === undefined) throw new OSLER_ERR_EVALUATION_BUSY(folder);
+  return unlock;
 }
 
 function armOf({ model, fileType }: OpenedModel): EvaluationPlan['arms']['base'] {

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { sha256, sha256OfFile } from '../core/digest.ts';
-import { OSLER_ERR_MODEL_TEMPLATE, OSLER_ERR_MODEL_UNSUITABLE } from '../core/errors.ts';
+import { OSLER_ERR_MODEL_TEMPLATE, OSLER_ERR_MODEL_UNSUITABLE, OSLER_ERR_USAGE } from '../core/errors.ts';
 import { readTextFile } from '../core/jsonl.ts';
 import { ChatTemplate } from '../engine/chat-template.ts';
 import { readGguf } from '../engine/gguf-file.ts';
@@ -17,6 +17,8 @@ import { openUpstream } from './open-upstream.ts';
 import type { Reporter } from './progress.ts';
 
 const batchTokens = 512;
+/** LLAMA_MAX_SEQ: beyond it the context cannot be made. */
+const maxSlots = 256;
 
 export interface OpenModelOptions {
   readonly name: string;
@@ -71,6 +73,8 @@ export async function openArms(
     if (adapters.length > 0) throw new OSLER_ERR_MODEL_UNSUITABLE(options.ref, 'an adapter needs weights on this machine');
     return [await openUpstream(context, options, reporter, signal)];
   }
+  if (options.slots > maxSlots)
+    throw new OSLER_ERR_USAGE(`llama.cpp runs at most ${maxSlots} requests at once: lower --slots from "${options.slots}".`);
   const { config, clock, models } = context;
   const bar = reporter.progress(`fetch ${options.ref}`);
   const deps = {
@@ -113,6 +117,7 @@ export async function openArms(
       engine,
       template,
       weightsDigest: digests[index] ?? digest,
+      capacity: options.slots + options.maxWaiting,
       createdSeconds: Math.floor(clock.now().getTime() / 1000),
     },
   }));

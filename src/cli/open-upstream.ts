@@ -55,6 +55,7 @@ export async function openUpstream(
         engine,
         template: source === null ? createMessagesTemplate(name, ref) : new ChatTemplate({ owner: name, source, bosToken, eosToken }),
         weightsDigest,
+        capacity: slots + maxWaiting,
         createdSeconds: Math.floor(clock.now().getTime() / 1000),
       },
     };

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import type { FastifyInstance } from 'fastify';
 import { messageOf, OSLER_ERR_INTERRUPTED, OSLER_ERR_SERVER_BIND, OSLER_ERR_SERVER_PORT_IN_USE, OSLER_ERR_USAGE } from '../core/errors.ts';
+import { readEvaluationProgress } from '../eval/evaluation-progress.ts';
 import { buildApp } from '../server/app.ts';
 import { Drain } from '../server/drain.ts';
 import { ServedModels } from '../server/served-model.ts';
@@ -113,6 +114,7 @@ export async function serveUntilStopped(
   const app = await buildApp({
     models: new ServedModels(opened.map(({ model }) => model)),
     trainings: context.trainings,
+    evaluations: async () => await readEvaluationProgress(config.home),
     clock: context.clock,
     keys: context.keys,
     apiKey: config.apiKey,

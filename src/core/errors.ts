@@ -253,6 +253,11 @@ export const OSLER_ERR_EVALUATION_MISMATCH = createError(
   '"%s" holds another evaluation (%s differ). Choose another --out, or repeat that evaluation\'s options to resume it.',
   409,
 );
+export const OSLER_ERR_EVALUATION_BUSY = createError(
+  'OSLER_ERR_EVALUATION_BUSY',
+  'Another process works on the evaluation in "%s". Wait for its end, or choose another --out.',
+  409,
+);
 export const OSLER_ERR_EVALUATION_TASK_UNKNOWN = createError(
   'OSLER_ERR_EVALUATION_TASK_UNKNOWN',
   'There is no task "%s". Choose from: %s; or give a file with --items.',

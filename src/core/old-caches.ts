@@ -1,7 +1,8 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { diskUsage } from './disk-usage.ts';
 import { OSLER_ERR_FILE_UNUSABLE } from './errors.ts';
+import { filesInUse } from './files-in-use.ts';
 import { tryLockFolder } from './folder-lock.ts';
 import type { Removable } from './removable.ts';
 
@@ -14,7 +15,10 @@ const cachePlaces: readonly { folder: string; depth: number; pattern: RegExp }[]
   { folder: 'hub/datasets', depth: 3, pattern: /\/(?:[0-9a-f]+|\.osler-parts)$/ },
 ];
 
-/** Caches of a home that nobody has read since a moment. All of them are fetched or made again when next needed. */
+/**
+ * Caches of a home that nobody has read since a moment. All of them are fetched or made again when next needed, but for what
+ * a process has open: a server reads its weights once, serves them for months, and needs the file again when its engine restarts.
+ */
 export async function listOldCaches(home: string, before: Date): Promise<Removable[]> {
   const found = await Promise.all(
     cachePlaces.map(async ({ folder, depth, pattern }) => {
@@ -30,7 +34,13 @@ export async function listOldCaches(home: string, before: Date): Promise<Removab
       return [{ kind: 'caches', name, ...usage, remove: async () => await removeCache(target) }];
     }),
   );
-  return removable.flat();
+  const old = removable.flat();
+  if (old.length === 0) return [];
+  const [used, place] = [[...(await filesInUse())], await realpath(home)];
+  return old.filter(({ name }) => {
+    const target = path.join(place, name);
+    return !used.some((file) => file === target || file.startsWith(`${target}${path.sep}`));
+  });
 }
 
 /** Downloads of a Hub repository hold the lock of its folder. */

@@ -70,11 +70,12 @@ export class ChatTemplate {
   render(messages: readonly TemplateMessage[], options: RenderOptions = {}): RenderedPrompt {
     const { bosToken, eosToken, owner, tags = defaultThoughtTags } = this.#options;
     const tools = options.tools ?? [];
+    const { tools: _tools, ...variables } = options.variables ?? {};
     const prepared = this.rendersTools ? messages.map((message) => this.#withArguments(message)) : writeToolsAsText(messages, tools);
     let text: string;
     try {
       text = this.#template.render({
-        ...options.variables,
+        ...variables,
         ...(options.isThinkingEnabled !== undefined && { enable_thinking: options.isThinkingEnabled }),
         ...(this.rendersTools && tools.length > 0 && { tools }),
         messages: prepared.map((message) => ({ ...message })),

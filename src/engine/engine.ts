@@ -173,8 +173,8 @@ export interface Engine {
   generate(request: GenerateRequest, signal?: AbortSignal): Generation;
   tokenize(text: string): Promise<number[]>;
   detokenize(tokens: readonly number[]): Promise<string>;
-  /** Throws OSLER_ERR_REQUEST_UNSUPPORTED where the engine makes no embeddings. */
-  embed(texts: readonly string[]): Promise<Embeddings>;
+  /** Throws OSLER_ERR_REQUEST_UNSUPPORTED where the engine makes no embeddings, OSLER_ERR_QUEUE_FULL, and the signal's reason. */
+  embed(texts: readonly string[], signal?: AbortSignal): Promise<Embeddings>;
   /** What runs where; empty where the engine cannot say. */
   slots(): Promise<readonly SlotState[]>;
   /** Scores consecutive segments after a prompt. */

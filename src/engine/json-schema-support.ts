@@ -102,7 +102,8 @@ class Conversion {
       return { enum: values.map((value) => literal(value, 'enum', at)) };
     }
     const type = parts['type'] ?? impliedType(parts);
-    if (Array.isArray(type) && type.length > 0) return { oneOf: type.map((name: unknown) => inner(partsForType(parts, name))) };
+    if (Array.isArray(type) && type.length > 0)
+      return { oneOf: [...new Set<unknown>(type)].map((name) => inner(partsForType(parts, name))) };
     switch (type) {
       case 'object':
         return this.#object(parts, at, inner);
@@ -131,8 +132,9 @@ class Conversion {
     if (!isRecord(given)) throw new Unsupported('properties', at, 'it wants an object of schemas');
     const properties = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, inner(value, 'properties', name)]));
     const names = Object.keys(properties);
+    const known = new Set(names);
     const required = parts['required'] ?? [];
-    if (!Array.isArray(required) || required.some((name) => !names.includes(String(name))))
+    if (!Array.isArray(required) || required.some((name) => !known.has(String(name))))
       throw new Unsupported('required', at, 'it names a property that "properties" does not describe');
     const additional = parts['additionalProperties'] ?? names.length === 0;
     const least = count(parts, 'minProperties', at);

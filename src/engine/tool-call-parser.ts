@@ -1,4 +1,5 @@
 import { isRecord } from '../core/is-record.ts';
+import { isJsonTooDeep } from '../core/json-depth.ts';
 import { partialSuffixLength } from './thought-splitter.ts';
 
 /** A function that the model wants called. */
@@ -178,7 +179,9 @@ function callOf(name: string, given: unknown): ToolCall | undefined {
   return name === '' || !isRecord(value) ? undefined : { name, arguments: JSON.stringify(value) };
 }
 
+/** Undefined for what is no JSON, and for what is nested so deep that it could not be written again. */
 function parseJson(text: string): unknown {
+  if (isJsonTooDeep(text)) return undefined;
   try {
     return JSON.parse(text);
   } catch {

@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import fastifyCors from '@fastify/cors';
 import fastifyHelmet from '@fastify/helmet';
 import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
-import { validatorCompiler } from 'fastify-type-provider-zod';
 import type { Clock } from '../core/clock.ts';
 import { OSLER_ERR_NOT_FOUND } from '../core/errors.ts';
 import { createRequestId } from '../core/ids.ts';
@@ -17,18 +16,21 @@ import { replyToClientError } from './limits/client-error.ts';
 import { acceptJsonOnly } from './limits/json-body.ts';
 import { createRateLimits, type RateLimits } from './limits/rate-limit.ts';
 import { defaultLimits, fastifyLimits, limitConnections, type ServerLimits } from './limits/server-limits.ts';
-import { Metrics } from './metrics.ts';
+import { type EvaluationSource, Metrics } from './metrics.ts';
 import { describeApp } from './openapi.ts';
 import { openaiRoutes } from './routes/openai.ts';
 import { runRoutes } from './routes/runs.ts';
 import { systemRoutes } from './routes/system.ts';
 import type { ServedModels } from './served-model.ts';
+import { validateRequest } from './validate-request.ts';
 import { chatSocketRoute, isChatSocketUpgrade } from './websocket/chat-socket-route.ts';
 import type { SocketLimits } from './websocket/limits.ts';
 
 export interface ServerDeps {
   readonly models: ServedModels;
   readonly trainings: Trainings;
+  /** Where the evaluations stand that are under way. */
+  readonly evaluations: EvaluationSource;
   readonly clock: Clock;
   readonly keys: KeyStore;
   /** OSLER_API_KEY: a key with all scopes. */
@@ -96,7 +98,7 @@ export async function buildApp(serverDeps: ServerDeps): Promise<FastifyInstance>
   limitConnections(app, limits);
   closeConnectionsAtShutdown(app, drain);
   acceptJsonOnly(app);
-  app.setValidatorCompiler(validatorCompiler);
+  app.setValidatorCompiler(validateRequest);
   app.setErrorHandler(handleError);
   app.setNotFoundHandler((request) => {
     throw new OSLER_ERR_NOT_FOUND('route', `${request.method} ${pathOf(request)}`);
@@ -120,7 +122,7 @@ export async function buildApp(serverDeps: ServerDeps): Promise<FastifyInstance>
     perMinute: serverDeps.rateLimitPerMinute,
     wrongKeysPerMinute: limits.wrongKeysPerMinute,
   });
-  const metrics = new Metrics(serverDeps.models, serverDeps.trainings);
+  const metrics = new Metrics(serverDeps.models, serverDeps.trainings, serverDeps.evaluations);
   guard(app, { access: new Access(serverDeps), rateLimits, drain, metrics });
   const deps: AppDeps = { ...serverDeps, metrics, rateLimits, queues: new AnswerQueues() };
   await describeApp(app);

@@ -1,5 +1,4 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import {
   isOslerError,
   OSLER_ERR_ENGINE_FAILED,
@@ -12,6 +11,7 @@ import {
   type OslerError,
 } from '../core/errors.ts';
 import { retryAfterOf, saysWhenToRetry } from './retry-after.ts';
+import { isFieldError } from './validate-request.ts';
 
 /** An error as OpenAI's clients read it. */
 export interface ErrorBody {
@@ -71,10 +71,6 @@ export function logFailure(request: Pick<FastifyRequest, 'log'>, error: unknown,
 
 function knownErrorOf(error: unknown, requestId: string): OslerError {
   if (isOslerError(error)) return error;
-  if (hasZodFastifySchemaValidationErrors(error)) {
-    const lines = error.validation.map((issue) => `${fieldOf(issue.instancePath) || 'body'}: ${issue.message ?? 'is not valid'}`);
-    return new OSLER_ERR_REQUEST_INVALID(`The request has ${lines.length} problem(s): ${lines.join('; ')}`);
-  }
   // Fastify's own complaints about the request (bad JSON, too large) are safe to show.
   if (
     error instanceof Error &&
@@ -110,13 +106,9 @@ function lengthsOf(error: OslerError): { type?: string; n_prompt_tokens?: number
 }
 
 function paramOf(error: unknown): string | null {
-  if (hasZodFastifySchemaValidationErrors(error)) return fieldOf(error.validation[0]?.instancePath ?? '') || null;
+  if (isFieldError(error)) return error.param;
   if (error instanceof OSLER_ERR_REQUEST_UNSUPPORTED) return /^The parameter "(.+?)"/.exec(error.message)?.[1] ?? null;
   return null;
-}
-
-function fieldOf(instancePath: string): string {
-  return instancePath.split('/').filter(Boolean).join('.');
 }
 
 function typeOf(status: number): string {

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { isOslerError } from '../core/errors.ts';
 import type { EngineEvent } from '../engine/engine.ts';
+import type { EvaluationProgress } from '../eval/evaluation-progress.ts';
 import type { ServedModel, ServedModels } from './served-model.ts';
 import { readTrainingProgress, type TrainingSource } from './training-progress.ts';
 
@@ -8,6 +9,9 @@ import { readTrainingProgress, type TrainingSource } from './training-progress.t
 const durationBuckets = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84, 327.68, 655.36];
 const interTokenBuckets = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096, 8.192];
 const labelNames = ['model'] as const;
+
+/** What is asked of the evaluations. */
+export type EvaluationSource = () => Promise<EvaluationProgress[]>;
 
 /** How a request ended, for the counter. */
 export type RequestOutcome = 'stop' | 'length' | 'cancelled' | 'error' | 'refused';
@@ -27,6 +31,7 @@ export class Metrics {
   /** Websockets that are open. */
   readonly websockets = new Gauge({ name: 'osler_websocket_connections', help: 'Open websockets', registers: [this.registry] });
   readonly #trainings: TrainingSource;
+  readonly #evaluations: EvaluationSource;
   readonly #requests = this.#counter('requests_total', 'Requests by how they ended', ['model', 'outcome']);
   readonly #promptTokens = this.#counter('prompt_tokens_total', 'Prompt tokens', labelNames);
   readonly #cachedTokens = this.#counter('prefix_cache_tokens_total', 'Prompt tokens found in the cache', labelNames);
@@ -43,9 +48,12 @@ export class Metrics {
   readonly #trainingLoss = this.#trainingGauge('loss', 'Loss at the last step');
   readonly #trainingTokensPerSecond = this.#trainingGauge('tokens_per_second', 'Tokens trained on in a second');
   readonly #trainingEta = this.#trainingGauge('eta_seconds', 'Until the last step, as the trainer reckons');
+  readonly #evaluationDone = this.#evaluationGauge('records', 'Records written');
+  readonly #evaluationPlanned = this.#evaluationGauge('planned_records', 'Records in all');
 
-  constructor(models: ServedModels, trainings: TrainingSource) {
+  constructor(models: ServedModels, trainings: TrainingSource, evaluations: EvaluationSource) {
     this.#trainings = trainings;
+    this.#evaluations = evaluations;
     this.#modelGauge(models, 'num_requests_running', 'Requests in a slot', ({ engine }) => engine.load.running);
     this.#modelGauge(models, 'num_requests_waiting', 'Requests waiting for a slot', ({ engine }) => engine.load.waiting);
     this.#modelGauge(models, 'batch_occupancy', 'Share of the slots in the last decoding step', ({ engine }) => engine.load.occupancy);
@@ -64,12 +72,26 @@ export class Metrics {
   /** Everything, as it is now. */
   async text(): Promise<string> {
     await this.#readTrainings();
+    await this.#readEvaluations();
     return await this.registry.metrics();
   }
 
   /** Counts a request that was refused before anybody read which model it wants. */
   countRefused(): void {
     this.#requests.inc({ model: '', outcome: 'refused' });
+  }
+
+  /** Counts work that has no events, such as embeddings, by how it ends. */
+  async observeWork<T>(model: string, work: Promise<T>): Promise<T> {
+    let outcome: RequestOutcome = 'stop';
+    try {
+      return await work;
+    } catch (error) {
+      outcome = outcomeOf(error);
+      throw error;
+    } finally {
+      this.#requests.inc({ model, outcome });
+    }
   }
 
   /** Passes events on and counts what they tell. */
@@ -124,6 +146,15 @@ export class Metrics {
     }
   }
 
+  async #readEvaluations(): Promise<void> {
+    const all = await this.#evaluations();
+    for (const gauge of [this.#evaluationDone, this.#evaluationPlanned]) gauge.reset();
+    for (const { evaluation, done, total } of all) {
+      this.#evaluationDone.set({ evaluation }, done);
+      this.#evaluationPlanned.set({ evaluation }, total);
+    }
+  }
+
   #counter<T extends string>(name: string, help: string, labels: readonly T[]): Counter<T> {
     return new Counter({ name: `osler_${name}`, help, labelNames: labels, registers: [this.registry] });
   }
@@ -137,6 +168,15 @@ export class Metrics {
       name: `osler_training_${name}`,
       help: `${help}, of a training under way`,
       labelNames: ['run'],
+      registers: [this.registry],
+    });
+  }
+
+  #evaluationGauge(name: string, help: string): Gauge<'evaluation'> {
+    return new Gauge({
+      name: `osler_evaluation_${name}`,
+      help: `${help}, of an evaluation under way`,
+      labelNames: ['evaluation'],
       registers: [this.registry],
     });
   }

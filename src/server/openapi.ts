@@ -42,6 +42,7 @@ const errors = {
   429: 'too many requests; Retry-After says when to try again',
   499: 'the client left',
   500: 'the server failed; its log has the request’s id',
+  502: 'the upstream of the model failed',
   503: 'no room or no engine now; Retry-After says when to try again',
 } as const;
 

@@ -12,6 +12,8 @@ export interface ServedModel {
   readonly template: ChatTemplate;
   /** sha256 of the weights' file; null: they are an upstream's, which does not tell. */
   readonly weightsDigest: string | null;
+  /** Generations that the engine holds at once, in its slots and waiting for them; left out: it turns none away. */
+  readonly capacity?: number;
   /** Seconds since 1970. */
   readonly createdSeconds: number;
 }

@@ -26,11 +26,12 @@ export async function sendStream(
   reply: FastifyReply,
   { answers, encoder }: { answers: Answers; encoder: StreamEncoder },
 ): Promise<FastifyReply> {
-  const opening = encoder.open();
+  let opening = encoder.open();
   const pull = pullerOf(answers, encoder);
   let first: Promise<string | undefined> | undefined = pull();
   try {
-    await settledWithin(first, commitMs);
+    // The status leaves with the first bytes.
+    if (!(await settledWithin(first, commitMs)) && opening === '') opening = ': open\n\n';
   } catch (error) {
     answers.stop();
     throw answers.errorOf(error);
@@ -86,14 +87,14 @@ function pullerOf({ runs }: Answers, encoder: StreamEncoder): () => Promise<stri
   };
 }
 
-/** Resolves with the promise or when the time is up; throws what the promise throws in time. */
-async function settledWithin(promise: Promise<unknown>, limitMs: number): Promise<void> {
+/** Whether the promise is there before the time is up; throws what the promise throws in time. */
+async function settledWithin(promise: Promise<unknown>, limitMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, limitMs);
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), limitMs);
   });
   try {
-    await Promise.race([promise, late]);
+    return await Promise.race([promise.then(() => true), late]);
   } finally {
     clearTimeout(timer);
   }

@@ -26,8 +26,23 @@ export function textOf(events: readonly EngineEvent[], channel: 'thought' | 'ans
   return events.map((event) => (event.type === 'delta' ? event[channel] : '')).join('');
 }
 
-/** What every engine must do alike; called inside a `describe` with an engine and a prompt that ends with an open thought. */
-export function describeEngineContract(engineOf: () => Engine, prompt: string, { canScore = true } = {}): void {
+/** How long slots may work on for a request that was given up: 2000 tokens take the small model longer. */
+const cancelMs = 2000;
+
+/**
+ * What every engine must do alike; called inside a `describe` with an engine and a prompt that ends with an open thought.
+ * `hasRandomText`: another seed gives another text, which a script does not.
+ */
+export function describeEngineContract(
+  engineOf: () => Engine,
+  prompt: string,
+  { canScore = true, hasRandomText = false }: { canScore?: boolean; hasRandomText?: boolean } = {},
+): void {
+  const writtenWith = async (seed: number): Promise<string> => {
+    const events = await collect(engineOf(), requestOf(prompt, { seed }));
+    return textOf(events, 'thought') + textOf(events, 'answer');
+  };
+
   it('ends with one finish event whose usage adds up', async () => {
     const events = await collect(engineOf(), requestOf(prompt));
     const finishes = events.filter((event) => event.type === 'finish');
@@ -83,14 +98,30 @@ export function describeEngineContract(engineOf: () => Engine, prompt: string, {
   });
 
   it('gives the same text for the same seed, one request at a time', async () => {
-    const first = await collect(engineOf(), requestOf(prompt, { seed: 11 }));
-    const second = await collect(engineOf(), requestOf(prompt, { seed: 11 }));
-    expect(textOf(second, 'thought') + textOf(second, 'answer')).toBe(textOf(first, 'thought') + textOf(first, 'answer'));
+    const first = await writtenWith(11);
+    expect(await writtenWith(11)).toBe(first);
+  });
+
+  it.runIf(hasRandomText)('gives another text for another seed', async () => {
+    expect(await writtenWith(12)).not.toBe(await writtenWith(11));
   });
 
   it('stops at maxTokens with the reason length', async () => {
     const finish = (await collect(engineOf(), requestOf(prompt, { maxTokens: 3 }))).at(-1);
     expect(finish).toMatchObject({ type: 'finish', reason: 'length', usage: { completionTokens: 3 } });
+  });
+
+  it.each([
+    [5, 5],
+    [5, 6],
+    [5, 7],
+    [0, 1],
+  ])('never exceeds its tokens by closing a thought: a budget of %i, at most %i', async (thinkingBudgetTokens, maxTokens) => {
+    const finish = (await collect(engineOf(), requestOf(prompt, { thinkingBudgetTokens, maxTokens }))).at(-1);
+    if (finish?.type !== 'finish') throw new Error('the last event is no finish');
+    expect(finish.reason).toBe('length');
+    expect(finish.usage.completionTokens).toBeLessThanOrEqual(maxTokens);
+    expect(finish.usage.reasoningTokens).toBeLessThanOrEqual(finish.usage.completionTokens);
   });
 
   it('cancels at once when the signal aborts, and serves the next request', async () => {
@@ -103,6 +134,9 @@ export function describeEngineContract(engineOf: () => Engine, prompt: string, {
       }
     }).rejects.toThrow(/abort/i);
     expect(seen.length).toBeLessThan(5);
+    // The load is the engine's own count; its slots tell whether the work has ended too. Empty: it cannot say.
+    const busySlots = async (): Promise<number> => (await engineOf().slots()).filter((slot) => slot.state !== 'idle').length;
+    await expect.poll(busySlots, { timeout: cancelMs, interval: 10 }).toBe(0);
     expect((await collect(engineOf(), requestOf(prompt))).at(-1)?.type).toBe('finish');
     expect(engineOf().load.running).toBe(0);
   });
@@ -110,6 +144,8 @@ export function describeEngineContract(engineOf: () => Engine, prompt: string, {
   it('serves several requests at once, each with its own text', async () => {
     const all = await Promise.all([1, 2, 3, 4].map((seed) => collect(engineOf(), requestOf(prompt, { seed }))));
     for (const events of all) expect(events.at(-1)?.type).toBe('finish');
+    const texts = new Set(all.map((events) => textOf(events, 'thought') + textOf(events, 'answer')));
+    if (hasRandomText) expect(texts.size).toBeGreaterThan(1);
   });
 
   it('refuses a prompt longer than the context, with its length', async () => {

@@ -48,6 +48,8 @@ describe('a model behind an upstream, served', () => {
     const upstream = await upstreamOf({ kind: 'llama-server' });
     const model = await open(`openai:${upstream.baseUrl}`);
     expect(model.template.source).toBe(upstreamTemplate);
+    // Two slots, and two places to wait for them.
+    expect(model.capacity).toBe(4);
     const service = await startService({ models: [model] });
     const response = await postChat(service);
     expect(response.statusCode).toBe(200);

@@ -198,6 +198,8 @@ describe('the whole chain on the real small model', () => {
             messages: [{ role: 'user', content: 'What causes scurvy?' }],
             max_tokens: 40,
             thinking_budget_tokens: 12,
+            n: 4,
+            seed: 7,
           }),
         });
         return z
@@ -210,11 +212,15 @@ describe('the whole chain on the real small model', () => {
       };
       const [base, tuned] = await Promise.all([ask('base'), ask('tuned')]);
       expect(base.system_fingerprint).not.toBe(tuned.system_fingerprint);
-      for (const answer of [base, tuned]) {
-        expect(answer.choices[0]?.message.reasoning_content).not.toBe('');
-        expect(answer.choices[0]?.message.content).not.toBe('');
-        expect(answer.choices[0]?.message.content).not.toContain('think>');
-        expect(answer.usage.completion_tokens_details.reasoning_tokens).toBeGreaterThanOrEqual(12);
+      for (const { choices, usage } of [base, tuned]) {
+        expect(choices).toHaveLength(4);
+        for (const { message } of choices) {
+          expect(message.reasoning_content).not.toBe('');
+          expect(message.content).not.toContain('think>');
+        }
+        // A model so small may end right after a thought that was closed for it, but hardly four times.
+        expect(choices.some(({ message }) => message.content !== '')).toBe(true);
+        expect(usage.completion_tokens_details.reasoning_tokens).toBeGreaterThanOrEqual(4 * 12);
       }
       expect((await fetch(`${origin}/readyz`)).status).toBe(200);
       expect(await (await fetch(`${origin}/metrics`)).text()).toContain('osler_requests_total{model="tuned",outcome="');

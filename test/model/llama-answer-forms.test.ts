@@ -55,11 +55,20 @@ describe('LlamaEngine, forms of the answer', () => {
     expect((await collect(engine, requestOf(prompt, { maxTokens: 2 }))).at(-1)?.type).toBe('finish');
   });
 
-  it('gives log-probabilities of the answer’s tokens that sum to at most 1 and say what was drawn', async () => {
-    const events = await collect(engine, requestOf(prompt, { thinkingBudgetTokens: 0, maxTokens: 12, topLogprobs: 5, sampling: greedy }));
+  it.each([
+    ['no thought', { thinkingBudgetTokens: 0, maxTokens: 12 }],
+    ['a thought that is closed at its budget', { thinkingBudgetTokens: 5, maxTokens: 24 }],
+    ['a prompt that opens no thought', { isThoughtPreopened: false, maxTokens: 12 }],
+  ])('gives log-probabilities of the answer’s tokens, no more and no fewer, that say what was drawn (%s)', async (_name, changes) => {
+    const events = await collect(engine, requestOf(prompt, { ...changes, topLogprobs: 5, sampling: greedy }));
     const logprobs = events.flatMap((event): readonly TokenLogprob[] => (event.type === 'delta' ? (event.logprobs ?? []) : []));
     expect(logprobs.length).toBeGreaterThan(5);
-    expect(logprobs.map((entry) => entry.text).join('')).toContain(textOf(events, 'answer').trimEnd());
+    expect(
+      logprobs
+        .map((entry) => entry.text)
+        .join('')
+        .trimStart(),
+    ).toBe(textOf(events, 'answer').trimStart());
     for (const { logprob, top, id } of logprobs) {
       expect(logprob).toBeLessThanOrEqual(0);
       expect(top).toHaveLength(5);

@@ -12,7 +12,7 @@ describe('LlamaEngine on the real small model', () => {
   });
   afterAll(async () => engine.close());
 
-  describeEngineContract(() => engine, prompt);
+  describeEngineContract(() => engine, prompt, { hasRandomText: true });
 
   it('reuses the prefix of an earlier prompt', async () => {
     await collect(engine, requestOf(prompt, { maxTokens: 2 }));

@@ -42,7 +42,7 @@ const driver = new LockstepDriver(
   },
   { slots: Number(slots), tags: defaultThoughtTags },
 );
-// Prompts of one length, so that only steps have passes of one token; answers of several, so that slots empty below running ones.
+// Prompts of one length, so that the first step alone reads them; answers of several, so that slots empty and are filled again.
 for (let id = 0; id < open; id += 1) {
   const prompt = `<|im_start|>user\nQuestion ${id}<|im_end|>\n<|im_start|>assistant\n<think>\n`;
   void driver.add(id, requestOf(prompt, { seed: id, maxTokens: 4 + 3 * ((id * 3) % 7) }));

@@ -11,6 +11,7 @@ import { storeFile } from '../store.ts';
 import { checkStore, storeFailureOf } from '../store-failure.ts';
 import { type BackupManifest, manifestName, sealManifest } from './backup-manifest.ts';
 import { type SelectedFile, selectFiles } from './select-files.ts';
+import { unlessGone } from './unless-gone.ts';
 
 export interface BackupOptions {
   readonly home: string;
@@ -102,17 +103,12 @@ function snapshotStore(store: string, target: string): number {
   }
 }
 
-/** Whether it was there to copy: a file that was deleted since it was listed is no longer part of the home. */
+/** Whether it was there to copy. */
 async function copyInto(home: string, partial: string, file: SelectedFile): Promise<boolean> {
   const target = path.join(partial, file.path);
   await mkdir(path.dirname(target), { recursive: true });
-  try {
-    await copyFile(path.join(home, file.path), target, constants.COPYFILE_FICLONE);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
-    throw error;
-  }
+  const copying = copyFile(path.join(home, file.path), target, constants.COPYFILE_FICLONE).then(() => true);
+  return (await unlessGone(copying)) ?? false;
 }
 
 /** The manifest's entry of a copied file, once it is on the disk for good. */

@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { unlessGone } from './unless-gone.ts';
 
 /** Folders of a home that are never in a backup: what can be fetched or made again, and other backups. */
 const leftOutFolders = new Set(['cache', 'engine', 'backups']);
@@ -19,17 +20,17 @@ export interface SelectedFile {
 /**
  * The files of a home that a backup holds beside the store: those of its folders, without caches, checkpoints, other
  * backups, hidden and temporary files, and without weights unless asked for. Loose files of the home itself are left out,
- * since one may hold a token, and so are links.
+ * since one may hold a token, and so are links. What is deleted meanwhile is left out as well.
  */
 export async function selectFiles(home: string, hasModels: boolean): Promise<SelectedFile[]> {
   const selected: SelectedFile[] = [];
   const walk = async (folder: string): Promise<void> => {
-    for (const entry of await readdir(path.join(home, folder), { withFileTypes: true })) {
+    for (const entry of (await unlessGone(readdir(path.join(home, folder), { withFileTypes: true }))) ?? []) {
       const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
       if (entry.isDirectory() && isFolderSelected(name, hasModels)) await walk(name);
       if (entry.isFile() && folder !== '' && isFileSelected(name, hasModels)) {
-        const { size } = await stat(path.join(home, name));
-        selected.push({ path: name, bytes: size });
+        const found = await unlessGone(stat(path.join(home, name)));
+        if (found !== undefined) selected.push({ path: name, bytes: found.size });
       }
     }
   };

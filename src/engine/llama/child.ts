@@ -26,7 +26,7 @@ function receive(message: ToChild): void {
       model?.answerNow(message.id);
       break;
     case 'ask':
-      model?.answer(message.question).then(
+      model?.answer(message.id, message.question).then(
         (value) => send({ type: 'reply', id: message.id, value }),
         (error: unknown) => send({ type: 'fault', id: message.id, fault: faultOf(error) }),
       );
@@ -46,6 +46,6 @@ async function load({ options }: Extract<ToChild, { type: 'load' }>): Promise<vo
 }
 
 process.on('message', receive);
-// Ctrl-C in a terminal reaches the whole process group; the server decides when this process ends.
-process.on('SIGINT', () => undefined);
+// Ctrl-C in a terminal, and a service manager's stop, reach every process; the server drains and decides when this one ends.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 process.on('disconnect', () => process.exit(0));

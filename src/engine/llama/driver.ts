@@ -2,15 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LlamaContext, LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
 import type { EngineEvent, GenerateRequest, SegmentScore, SlotState } from '../engine.ts';
 import type { ThoughtTags } from '../thought-splitter.ts';
+import { alignReadings } from './aligned-reading.ts';
 import { AnswerGrammars } from './answer-grammar.ts';
 import type { ChildFault } from './protocol.ts';
 import { faultOf, RequestFault } from './request-fault.ts';
 import { scoreSegments } from './score-segments.ts';
+import { chooseSlots } from './slot-choice.ts';
 import { type Job, SlotRun } from './slot.ts';
+import { parameterOutsideGrammars } from './token-steps.ts';
 import { TurnTaking } from './turn-taking.ts';
 
-/** A cached prefix must be this much longer to be worth leaving a gap between the slots in use. */
-const minPrefixGainTokens = 16;
+/** Measured on a CPU (decision 13). */
+const defaultPassTokens = 8;
 /** An idle driver waits so long for others before it reads a first prompt: clients that wait for each other's answers come together. */
 const gatherMs = 2;
 
@@ -24,6 +27,8 @@ export interface DriverEvents {
 export interface DriverOptions {
   readonly slots: number;
   readonly tags: ThoughtTags;
+  /** What one more pass over the weights costs, in prompt tokens read. */
+  readonly passTokens?: number;
   /** Shared by drivers that must not compute at the same time; left out: this one has its own. */
   readonly turns?: TurnTaking;
 }
@@ -44,12 +49,15 @@ export class LockstepDriver {
   readonly #grammars: AnswerGrammars;
   readonly #batchTokens: number;
   readonly #contextTokens: number;
+  readonly #passTokens: number;
+  /** Whether a cache can be cut back to any place. */
+  readonly #canReadAgain: boolean;
   readonly #closeText: string;
   readonly #closeTokens: Token[];
   readonly #waiting: Job[] = [];
   readonly #scoring: (() => Promise<void>)[] = [];
-  /** Requests whose grammar is being compiled; a cancel takes them out. */
-  readonly #preparing = new Set<number>();
+  /** Requests whose grammar is being compiled, with what was asked of them meanwhile; a cancel takes them out. */
+  readonly #preparing = new Map<number, { wantsAnswerNow: boolean }>();
   #isLooping = false;
 
   constructor(context: LlamaContext, events: DriverEvents, options: DriverOptions) {
@@ -61,6 +69,8 @@ export class LockstepDriver {
     this.#turns = options.turns ?? new TurnTaking();
     this.#grammars = new AnswerGrammars(context.model);
     this.#batchTokens = context.batchSize;
+    this.#passTokens = options.passTokens ?? defaultPassTokens;
+    this.#canReadAgain = !this.#sequences.some((sequence) => sequence.needsCheckpoints);
     this.#contextTokens = this.#sequences[0]?.contextSize ?? context.contextSize;
     // The way the training text closes a thought, so that a forced close looks to the model like its own.
     this.#closeText = `\n${options.tags.close}\n\n`;
@@ -85,11 +95,12 @@ export class LockstepDriver {
 
   /** Takes a request; what is wrong with it is told as a fault. */
   async add(id: number, request: GenerateRequest): Promise<void> {
-    this.#preparing.add(id);
+    this.#preparing.set(id, { wantsAnswerNow: false });
     try {
       const job = await this.#prepare(id, request);
-      if (!this.#preparing.has(id)) return;
-      this.#waiting.push(job);
+      const wishes = this.#preparing.get(id);
+      if (wishes === undefined) return;
+      this.#waiting.push(Object.assign(job, wishes));
       void this.#loop();
     } catch (error) {
       this.#events.onFault(id, faultOf(error));
@@ -108,7 +119,10 @@ export class LockstepDriver {
   }
 
   answerNow(id: number): void {
-    const job = this.#waiting.find((candidate) => candidate.id === id) ?? this.#runs.find((run) => run?.job.id === id)?.job;
+    const job =
+      this.#preparing.get(id) ??
+      this.#waiting.find((candidate) => candidate.id === id) ??
+      this.#runs.find((run) => run?.job.id === id)?.job;
     if (job !== undefined) job.wantsAnswerNow = true;
   }
 
@@ -130,8 +144,13 @@ export class LockstepDriver {
   }
 
   async #prepare(id: number, request: GenerateRequest): Promise<Job> {
-    if (request.grammar !== undefined && request.topLogprobs !== undefined)
-      throw new RequestFault({ code: 'unsupported', parameter: 'logprobs', message: 'not together with response_format or tool_choice' });
+    const outsideGrammars = parameterOutsideGrammars(this.#model, request);
+    if (request.grammar !== undefined && outsideGrammars !== null)
+      throw new RequestFault({
+        code: 'unsupported',
+        parameter: outsideGrammars,
+        message: 'not together with response_format or tool_choice',
+      });
     // A budget of 0 closes the thought in the prompt, before the model can say a word of it.
     const isClosedAtStart = request.isThoughtPreopened && request.isThinkingEnabled && request.thinkingBudgetTokens === 0;
     const tokens = [...this.tokenize(request.prompt), ...(isClosedAtStart ? this.#closeTokens : [])];
@@ -155,8 +174,7 @@ export class LockstepDriver {
           if (scoring !== undefined) await this.#turns.run(scoring);
         }
         await this.#admit();
-        await this.#turns.run(async () => this.#prefillPieces());
-        await this.#turns.run(async () => this.#stepAll());
+        await this.#turns.run(async () => this.#decode());
       }
     } finally {
       this.#isLooping = false;
@@ -172,88 +190,106 @@ export class LockstepDriver {
   }
 
   async #admit(): Promise<void> {
-    for (let free = this.#freeSlots(); free.length > 0 && this.#waiting.length > 0; free = this.#freeSlots()) {
-      const job = this.#waiting.shift();
-      if (job === undefined) return;
-      const { slot, prefixTokens } = this.#chooseSlot(free, job.tokens);
-      const sequence = this.#sequences[slot];
-      if (sequence === undefined) return;
-      if (sequence.nextTokenIndex > prefixTokens)
-        await sequence.eraseContextTokenRanges([{ start: prefixTokens, end: sequence.nextTokenIndex }]);
-      this.#runs[slot] = new SlotRun(job, sequence, {
+    const isFree = this.#runs.map((run) => run === undefined);
+    const jobs = this.#waiting.splice(0, isFree.filter(Boolean).length);
+    if (jobs.length === 0) return;
+    const prefixTokens = jobs.map((job) =>
+      this.#sequences.map((sequence, slot) => (isFree[slot] === true ? commonPrefixTokens(sequence, job) : 0)),
+    );
+    const slots = this.#sequences.map((sequence, slot) => ({ isFree: isFree[slot] === true, cachedTokens: sequence.nextTokenIndex }));
+    const choices = this.#canReadAgain
+      ? alignReadings(
+          chooseSlots(slots, prefixTokens),
+          jobs.map(({ tokens }) => tokens.length),
+          prefixTokens,
+          this.#passTokens,
+        )
+      : chooseSlots(slots, prefixTokens);
+    const admitted: { slot: number; run: SlotRun; erases: Promise<void> }[] = [];
+    for (const { request, slot, prefixTokens } of choices) {
+      const [job, sequence] = [jobs[request], this.#sequences[slot]];
+      if (job === undefined || sequence === undefined) continue;
+      const run = new SlotRun(job, sequence, {
         cachedTokens: prefixTokens,
         closeTokens: this.#closeTokens,
         closeText: this.#closeText,
         tags: this.#tags,
         slot,
       });
+      // Before anything is waited for, so that a cancel finds each request where it looks.
+      this.#runs[slot] = run;
+      admitted.push({ slot, run, erases: eraseFrom(sequence, prefixTokens) });
     }
-  }
-
-  /**
-   * The slot whose cache begins most like this prompt, among the lowest that all who wait will fill; a higher one only where that
-   * saves real work, since a gap between slots in use costs a pass over the weights in each step.
-   */
-  #chooseSlot(free: readonly number[], tokens: readonly Token[]): { slot: number; prefixTokens: number } {
-    const filled = this.#waiting.length + 1;
-    let best = { slot: free[0] ?? 0, prefixTokens: -1 };
-    for (const [index, slot] of free.entries()) {
-      const common = this.#sequences[slot]?.compareContextTokens([...tokens]).firstDifferentIndex ?? 0;
-      // The last prompt token is always read anew: its logits give the first generated token.
-      const prefixTokens = Math.min(common, tokens.length - 1);
-      if (prefixTokens >= best.prefixTokens + (index < filled ? 1 : minPrefixGainTokens)) best = { slot, prefixTokens };
-    }
-    return best;
-  }
-
-  /**
-   * One batch of prompt between two steps, so that the others' inter-token latency stays flat: new requests in the order
-   * of their slots, as far as the batch goes. Several short prompts share one pass over the weights.
-   */
-  async #prefillPieces(): Promise<void> {
-    let room = this.#batchTokens - this.#sequences.length;
-    const pieces: { slot: number; run: SlotRun; tokens: number }[] = [];
-    for (const [slot, run] of this.#runs.entries()) {
-      if (run?.isPrefilling !== true || run.job.isCancelled || room <= 0) continue;
-      const tokens = Math.min(run.prefillTokens, room);
-      pieces.push({ slot, run, tokens });
-      room -= tokens;
-    }
-    const results = await Promise.allSettled(pieces.map(({ run, tokens }) => run.prefill(tokens)));
-    for (const [index, { slot, run }] of pieces.entries()) {
+    const results = await Promise.allSettled(admitted.map(({ erases }) => erases));
+    for (const [index, { slot, run }] of admitted.entries()) {
       const result = results[index];
       if (result?.status === 'rejected') await this.#fail(slot, run, result.reason);
     }
   }
 
-  async #stepAll(): Promise<void> {
-    const stepping = [...this.#runs.entries()].flatMap(([slot, run]) =>
-      run === undefined || run.isPrefilling || run.job.isCancelled ? [] : [{ slot, run }],
+  /**
+   * What the next batch holds, in the order of slots: a token of every request that generates, and of prompts as much as there is
+   * room for, so that the others' inter-token latency stays flat.
+   */
+  #planBatch(): { slot: number; run: SlotRun; tokens: number }[] {
+    const active = [...this.#runs.entries()].flatMap(([slot, run]) =>
+      run === undefined || run.job.isCancelled ? [] : [{ slot, run, tokens: run.isPrefilling ? 0 : run.stepTokens }],
     );
-    if (stepping.length === 0) return;
-    const results = await Promise.allSettled(stepping.map(({ run }) => run.step()));
+    let room = this.#batchTokens - active.reduce((sum, { tokens }) => sum + tokens, 0);
+    for (const part of active) {
+      if (!part.run.isPrefilling) continue;
+      part.tokens = Math.max(0, Math.min(part.run.stepTokens, room));
+      room -= part.tokens;
+    }
+    return active.filter(({ tokens }) => tokens > 0);
+  }
+
+  /** Decodes one batch. A prompt that ends in it gives its first token at once: a step of its own would be one more pass over the weights. */
+  async #decode(): Promise<void> {
+    const batch = this.#planBatch().map((part) => ({ ...part, isStep: part.tokens === part.run.stepTokens }));
+    const results = await Promise.allSettled(batch.map(({ run, tokens, isStep }) => (isStep ? run.step() : run.prefill(tokens))));
     const events: { id: number; event: EngineEvent }[] = [];
-    for (const [index, { slot, run }] of stepping.entries()) {
+    for (const [index, { slot, run }] of batch.entries()) {
       const result = results[index];
       if (result?.status !== 'fulfilled') {
         await this.#fail(slot, run, result?.reason);
         continue;
       }
-      if (run.job.isCancelled) continue;
+      if (result.value === undefined || run.job.isCancelled) continue;
       const taken = run.take(result.value);
       for (const event of taken.events) events.push({ id: run.job.id, event });
       if (taken.isFinished) await this.#release(slot, run);
     }
-    this.#events.onStep(events, stepping.length);
+    const size = batch.filter(({ isStep }) => isStep).length;
+    if (size > 0) this.#events.onStep(events, size);
   }
 
   async #fail(slot: number, run: SlotRun, reason: unknown): Promise<void> {
     await this.#release(slot, run);
     this.#events.onFault(run.job.id, faultOf(reason));
+    // A batch that failed half-way may have left cells that the sequence does not know of.
+    await this.#sequences[slot]?.clearHistory().catch(() => undefined);
   }
 
   async #release(slot: number, run: SlotRun): Promise<void> {
-    await run.dispose();
+    await run.dispose().catch(() => undefined);
     this.#runs[slot] = undefined;
   }
+}
+
+/**
+ * Tokens of the prompt that a sequence has in its cache. The last is always read anew: its logits give the first generated token.
+ *
+ * A cache that keeps a window only (Gemma's, or recurrent state) cannot go back: the library would read the whole prefix again
+ * within the erasing, beyond our pieces. There a prompt uses it as long as it goes on where the cache ends.
+ */
+function commonPrefixTokens(sequence: LlamaContextSequence, { tokens }: Job): number {
+  const { firstDifferentIndex } = sequence.compareContextTokens([...tokens]);
+  const prefixTokens = Math.min(firstDifferentIndex, tokens.length - 1);
+  return sequence.needsCheckpoints && prefixTokens < sequence.nextTokenIndex ? 0 : prefixTokens;
+}
+
+/** Drops what a sequence holds from a position on. */
+async function eraseFrom(sequence: LlamaContextSequence, start: number): Promise<void> {
+  if (sequence.nextTokenIndex > start) await sequence.eraseContextTokenRanges([{ start, end: sequence.nextTokenIndex }]);
 }

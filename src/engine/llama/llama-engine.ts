@@ -33,6 +33,7 @@ export class LlamaEngine implements Engine {
   readonly #arm: number;
   readonly #onClose: () => Promise<void>;
   #active = 0;
+  #embeddings = 0;
 
   private constructor(options: LlamaEngineOptions, process: LlamaProcess, arm: number, onClose: () => Promise<void>) {
     this.#options = options;
@@ -96,8 +97,16 @@ export class LlamaEngine implements Engine {
     return (await this.#process.ask({ about: 'text', tokens })) as string; // see Question
   }
 
-  async embed(texts: readonly string[]): Promise<Embeddings> {
-    return (await this.#process.ask({ about: 'embeddings', texts })) as Embeddings; // see Question
+  async embed(texts: readonly string[], signal?: AbortSignal): Promise<Embeddings> {
+    const { name, maxWaiting } = this.#options;
+    // They are made one at a time.
+    if (this.#embeddings > maxWaiting) throw new OSLER_ERR_QUEUE_FULL(name, maxWaiting, retryAfterSeconds);
+    this.#embeddings += 1;
+    try {
+      return (await this.#process.ask({ about: 'embeddings', texts }, signal)) as Embeddings; // see Question
+    } finally {
+      this.#embeddings -= 1;
+    }
   }
 
   async slots(): Promise<SlotState[]> {
@@ -122,25 +131,38 @@ export class LlamaEngine implements Engine {
     if (this.#process.state.name !== 'ready') throw new OSLER_ERR_ENGINE_NOT_READY(name, this.#process.state.name);
     if (this.#active >= this.#slots + maxWaiting) throw new OSLER_ERR_QUEUE_FULL(name, maxWaiting, retryAfterSeconds);
     const queue = new AsyncQueue<EngineEvent>();
-    this.#process.follow(id, queue);
+    let isRunning = true;
+    // Its slot is free when the engine's process is done, however long the client takes to read what came of it.
+    const leave = (): void => {
+      if (isRunning) this.#active -= 1;
+      isRunning = false;
+    };
+    this.#process.follow(id, {
+      push: (event) => {
+        if (event.type === 'finish') leave();
+        queue.push(event);
+      },
+      end: (error) => {
+        leave();
+        queue.end(error);
+      },
+    });
     this.#active += 1;
     const abort = (): void => queue.end(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
-    let isFinished = false;
     try {
       // The prompt is all that this engine needs of the chat.
       const { chat: _chat, ...rest } = request;
       this.#process.send({ type: 'generate', id, arm: this.#arm, request: rest });
       for await (const event of queue) {
-        isFinished = event.type === 'finish';
         yield event;
-        if (isFinished) return;
+        if (event.type === 'finish') return;
       }
     } finally {
       signal?.removeEventListener('abort', abort);
-      this.#active -= 1;
       this.#process.drop(id);
-      if (!isFinished) this.#process.send({ type: 'cancel', id });
+      if (isRunning) this.#process.send({ type: 'cancel', id });
+      leave();
     }
   }
 }

@@ -103,14 +103,21 @@ export class LlamaProcess {
     if (nodeChildProcess.connected) nodeChildProcess.send(message, () => undefined);
   }
 
-  /** Asks something that has one answer. Throws OSLER_ERR_ENGINE_NOT_READY. */
-  async ask(question: Question): Promise<unknown> {
+  /** Asks something that has one answer. Throws OSLER_ERR_ENGINE_NOT_READY and the signal's reason. */
+  async ask(question: Question, signal?: AbortSignal): Promise<unknown> {
+    signal?.throwIfAborted();
     if (this.#state.name !== 'ready') throw new OSLER_ERR_ENGINE_NOT_READY(this.#options.name, this.#state.name);
     const id = this.takeId();
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const giveUp = (): void => {
+      this.#replies.delete(id);
+      this.send({ type: 'cancel', id });
+      reject(signal?.reason);
+    };
     this.#replies.set(id, { resolve, reject });
+    signal?.addEventListener('abort', giveUp, { once: true });
     this.send({ type: 'ask', id, question });
-    return await promise;
+    return await promise.finally(() => signal?.removeEventListener('abort', giveUp));
   }
 
   async close(): Promise<void> {

@@ -20,6 +20,8 @@ export class LoadedModel {
   readonly #turns: TurnTaking;
   readonly #options: LoadOptions;
   #embedding: Promise<LlamaEmbeddingContext> | undefined;
+  /** Questions under way that a cancel can end. */
+  readonly #embeddingIds = new Set<number>();
 
   private constructor(model: LlamaModel, drivers: readonly LockstepDriver[], turns: TurnTaking, options: LoadOptions) {
     this.#model = model;
@@ -65,6 +67,7 @@ export class LoadedModel {
   }
 
   cancel(id: number): void {
+    this.#embeddingIds.delete(id);
     for (const driver of this.#drivers) driver.cancel(id);
   }
 
@@ -73,7 +76,7 @@ export class LoadedModel {
   }
 
   /** What a question asks for; see `Question`. */
-  async answer(question: Question): Promise<unknown> {
+  async answer(id: number, question: Question): Promise<unknown> {
     switch (question.about) {
       case 'tokens':
         return this.#model.tokenize(question.text, true);
@@ -84,7 +87,7 @@ export class LoadedModel {
       case 'slots':
         return this.#drivers[question.arm]?.slots();
       case 'embeddings':
-        return await this.#embed(question.texts);
+        return await this.#embed(id, question.texts).finally(() => this.#embeddingIds.delete(id));
     }
   }
 
@@ -102,12 +105,9 @@ export class LoadedModel {
     });
   }
 
-  async #embed(texts: readonly string[]): Promise<Embeddings> {
-    this.#embedding ??= this.#model.createEmbeddingContext({
-      contextSize: Math.min(this.#options.contextTokens, this.#model.trainContextSize),
-      threads: this.#options.threads,
-    });
-    const context = await this.#embedding;
+  async #embed(id: number, texts: readonly string[]): Promise<Embeddings> {
+    this.#embeddingIds.add(id);
+    const context = await this.#embeddingContext();
     const vectors: number[][] = [];
     let tokens = 0;
     for (const text of texts) {
@@ -115,11 +115,26 @@ export class LoadedModel {
       if (length === 0) throw new RequestFault({ code: 'unsupported', parameter: 'input', message: 'a text is empty' });
       if (length >= this.info.contextTokens)
         throw new RequestFault({ code: 'too-long', message: 'text longer than the context', promptTokens: length });
-      const { vector } = await this.#turns.run(async () => await context.getEmbeddingFor(text));
+      const vector = await this.#turns.run(async () => (this.#embeddingIds.has(id) ? (await context.getEmbeddingFor(text)).vector : null));
+      if (vector === null) throw new Error('cancelled');
       const norm = Math.hypot(...vector);
       vectors.push(vector.map((value) => (norm === 0 ? 0 : value / norm)));
       tokens += length;
     }
     return { vectors, tokens };
+  }
+
+  /** Made at the first need, for its memory's sake; one that failed, as for want of memory, is tried again at the next. */
+  async #embeddingContext(): Promise<LlamaEmbeddingContext> {
+    this.#embedding ??= this.#model
+      .createEmbeddingContext({
+        contextSize: Math.min(this.#options.contextTokens, this.#model.trainContextSize),
+        threads: this.#options.threads,
+      })
+      .catch((error: unknown) => {
+        this.#embedding = undefined;
+        throw error;
+      });
+    return await this.#embedding;
   }
 }

@@ -2,6 +2,7 @@ import type { LlamaContextSequence, LlamaGrammarEvaluationState, LlamaModel, Tok
 import { AnswerTracker } from '../answer-tracker.ts';
 import type { EngineEvent, GenerateRequest, TokenLogprob } from '../engine.ts';
 import type { ThoughtTags } from '../thought-splitter.ts';
+import { AnswerLogprobs } from './answer-logprobs.ts';
 import { createSteps, type Step, type TokenSteps } from './token-steps.ts';
 
 /** Most tokens to hold back for a character that is not complete; beyond, the bytes are no UTF-8 at all. */
@@ -37,7 +38,8 @@ export class SlotRun {
   readonly #admittedMs = performance.now();
   readonly #cachedTokens: number;
   readonly #steps: TokenSteps;
-  #logprobs: TokenLogprob[] = [];
+  readonly #logprobs: AnswerLogprobs;
+  #heldLogprobs: TokenLogprob[] = [];
   #prefilled: number;
   #hasStepped = false;
   #heldTokens: Token[] = [];
@@ -45,7 +47,6 @@ export class SlotRun {
   #forced: Token[] | undefined;
   #firstTokenMs: number | undefined;
   #isCloseReported = false;
-  #hasAnswer = false;
 
   constructor(
     job: Job,
@@ -68,32 +69,34 @@ export class SlotRun {
       stop: request.stop,
       stopScope: request.stopScope,
     });
+    this.#logprobs = new AnswerLogprobs(options.tags.close);
     this.#steps = createSteps(sequence, {
       request,
       priority: this.#priority,
       // The thought is free; the answer is held to the grammar from its first token on.
       grammar: () => (this.#tracker.isInThought ? undefined : job.grammar),
     });
-    if (job.isClosedAtStart) this.#tracker.forceClose('budget', options.closeText, options.closeTokens.length);
+    // Its tokens are part of the prompt, and counted there.
+    if (job.isClosedAtStart) this.#tracker.forceClose('budget', options.closeText, 0);
   }
 
-  /** Whether prompt tokens are still to be read, the last one aside: it is read by the first step. */
+  /** Whether the prompt is still being read: no token has come of it yet. */
   get isPrefilling(): boolean {
-    return this.#prefilled < this.job.tokens.length - 1;
+    return !this.#hasStepped;
   }
 
-  /** Prompt tokens left to read before the first step. */
-  get prefillTokens(): number {
-    return Math.max(0, this.job.tokens.length - 1 - this.#prefilled);
+  /** Tokens that the next step decodes: what is left of the prompt, then one, or more where some are forced. */
+  get stepTokens(): number {
+    return this.#hasStepped ? (this.#forced?.length ?? 1) : this.job.tokens.length - this.#prefilled;
   }
 
   get state(): 'prompt' | 'generation' {
     return this.isPrefilling ? 'prompt' : 'generation';
   }
 
-  /** Reads the next `tokens` of the prompt. */
-  async prefill(tokens: number): Promise<void> {
-    const end = Math.min(this.#prefilled + tokens, this.job.tokens.length - 1);
+  /** Reads the next `tokens` of the prompt, not to its end: that is what the first step is for. */
+  async prefill(tokens: number): Promise<undefined> {
+    const end = this.#prefilled + tokens;
     const piece = this.job.tokens.slice(this.#prefilled, end);
     // Priorities beyond the documented 1 to 5 are only compared, and sort the batch by slot.
     await this.#sequence.evaluateWithoutGeneratingNewTokens(piece, { evaluationPriority: this.#priority as 5 });
@@ -114,22 +117,18 @@ export class SlotRun {
   take({ token, logprob }: Step): { events: EngineEvent[]; isFinished: boolean } {
     const events: EngineEvent[] = [];
     if (token === null) return { events: this.#finish(events, 'stop'), isFinished: true };
-    const wasInAnswer = !this.#tracker.isInThought;
     this.#heldTokens.push(token);
+    if (logprob !== undefined) this.#heldLogprobs.push(logprob);
     const text = this.#model.detokenize(this.#heldTokens, true, this.#lastTokens);
-    if (logprob !== undefined && wasInAnswer && (this.#hasAnswer || text.trim() !== '')) this.#logprobs.push(logprob);
-    if (!text.endsWith('\uFFFD') || this.#heldTokens.length >= maxHeldTokens) {
-      this.#addDelta(events, this.#tracker.push(text, this.#heldTokens.length));
-      this.#lastTokens = [...this.#lastTokens, ...this.#heldTokens].slice(-maxHeldTokens);
-      this.#heldTokens = [];
-      this.#closeThoughtWhereDue(events, token);
-    }
+    const isWhole = !text.endsWith('\uFFFD') || this.#heldTokens.length >= maxHeldTokens;
+    if (isWhole) this.#pushHeld(events, text);
     this.#reportClose(events);
     if (this.#tracker.isStopped) return { events: this.#finish(events, 'stop'), isFinished: true };
-    const { maxTokens } = this.job.request;
-    const generated = this.#tracker.completionTokens + this.#heldTokens.length;
-    const isFull = this.#sequence.nextTokenIndex + (this.#forced?.length ?? 1) >= this.#sequence.contextSize;
-    if (isFull || (maxTokens !== null && generated >= maxTokens)) return { events: this.#finish(events, 'length'), isFinished: true };
+    const closes = isWhole ? this.#dueClose() : null;
+    // A thought is closed only where at least one token of an answer fits behind the closing tag.
+    if (!this.#hasRoomFor(closes === null ? 1 : this.#closeTokens.length + 1))
+      return { events: this.#finish(events, 'length'), isFinished: true };
+    if (closes !== null) this.#closeThought(events, token, closes);
     return { events, isFinished: false };
   }
 
@@ -138,20 +137,42 @@ export class SlotRun {
     await this.#steps.end();
   }
 
-  #closeThoughtWhereDue(events: EngineEvent[], token: Token): void {
-    if (!this.#tracker.isInThought) return;
+  /** Gives the held tokens' text to the tracker. */
+  #pushHeld(events: EngineEvent[], text: string): void {
+    this.#logprobs.push(text, this.#heldLogprobs);
+    const split = this.#tracker.push(text, this.#heldTokens.length);
+    if (this.#tracker.isInThought) this.#logprobs.clear();
+    this.#lastTokens = [...this.#lastTokens, ...this.#heldTokens].slice(-maxHeldTokens);
+    this.#heldTokens = [];
+    this.#heldLogprobs = [];
+    this.#addDelta(events, split);
+  }
+
+  /** Why a running thought is to be closed now; null: it is not. */
+  #dueClose(): 'budget' | 'client' | null {
+    if (!this.#tracker.isInThought) return null;
     const budget = this.job.request.thinkingBudgetTokens;
-    const isSpent = budget !== null && this.#tracker.reasoningTokens >= budget;
-    if (!isSpent && !this.job.wantsAnswerNow) return;
+    if (budget !== null && this.#tracker.reasoningTokens >= budget) return 'budget';
+    return this.job.wantsAnswerNow ? 'client' : null;
+  }
+
+  /** Whether so many tokens more may be generated, the last of them not decoded: by the request's limit and by the context. */
+  #hasRoomFor(tokens: number): boolean {
+    const { maxTokens } = this.job.request;
+    const generated = this.#tracker.completionTokens + this.#heldTokens.length;
+    if (maxTokens !== null && generated + tokens > maxTokens) return false;
+    return this.#sequence.nextTokenIndex + tokens < this.#sequence.contextSize;
+  }
+
+  #closeThought(events: EngineEvent[], token: Token, how: 'budget' | 'client'): void {
     this.#forced = [token, ...this.#closeTokens];
-    this.#addDelta(events, this.#tracker.forceClose(isSpent ? 'budget' : 'client', this.#closeText, this.#closeTokens.length));
+    this.#addDelta(events, this.#tracker.forceClose(how, this.#closeText, this.#closeTokens.length));
     this.#lastTokens = [...this.#lastTokens, ...this.#closeTokens].slice(-maxHeldTokens);
+    this.#reportClose(events);
   }
 
   #finish(events: EngineEvent[], reason: 'stop' | 'length'): EngineEvent[] {
-    if (this.#heldTokens.length > 0) {
-      this.#addDelta(events, this.#tracker.push(this.#model.detokenize(this.#heldTokens, true, this.#lastTokens), this.#heldTokens.length));
-    }
+    if (this.#heldTokens.length > 0) this.#pushHeld(events, this.#model.detokenize(this.#heldTokens, true, this.#lastTokens));
     this.#addDelta(events, this.#tracker.end());
     this.#reportClose(events, true);
     const now = performance.now();
@@ -161,7 +182,7 @@ export class SlotRun {
       reason,
       rawText: this.#tracker.rawText,
       usage: {
-        promptTokens: this.job.tokens.length - (this.job.isClosedAtStart ? this.#closeTokens.length : 0),
+        promptTokens: this.job.tokens.length,
         cachedTokens: this.#cachedTokens,
         completionTokens: this.#tracker.completionTokens,
         reasoningTokens: this.#tracker.reasoningTokens,
@@ -177,9 +198,8 @@ export class SlotRun {
 
   #addDelta(events: EngineEvent[], split: { thought: string; answer: string }): void {
     if (split.thought === '' && split.answer === '') return;
-    this.#hasAnswer ||= split.answer !== '';
-    events.push({ type: 'delta', ...split, raw: this.#tracker.takeRaw(), ...(this.#logprobs.length > 0 && { logprobs: this.#logprobs }) });
-    this.#logprobs = [];
+    const logprobs = this.#logprobs.take(split.answer);
+    events.push({ type: 'delta', ...split, raw: this.#tracker.takeRaw(), ...(logprobs.length > 0 && { logprobs }) });
   }
 
   #reportClose(events: EngineEvent[], isEnd = false): void {

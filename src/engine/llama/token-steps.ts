@@ -1,6 +1,7 @@
 import {
   type LlamaContextSequence,
   type LlamaGrammarEvaluationState,
+  type LlamaModel,
   type SequenceEvaluateOptions,
   type Token,
   TokenBias,
@@ -13,6 +14,9 @@ import { drawToken } from '../token-draw.ts';
 const penaltyTokens = 64;
 /** With log-probabilities, the next token is drawn from so many of the most likely. */
 const drawnFromTokens = 128;
+
+/** llama.cpp's word for a seed of the moment, LLAMA_DEFAULT_SEED. */
+const anySeed = 0xff_ff_ff_ff;
 
 /** The next token; null is the end of generation. */
 export interface Step {
@@ -81,7 +85,7 @@ export class NativeSteps implements TokenSteps {
       // Left out, it would be 40, and 0 sorts the whole vocabulary: null is dropped on the way, and then there is no such sampler.
       topK: sampling.topK > 0 ? sampling.topK : (null as unknown as number),
       minP: sampling.minP,
-      seed: request.seed,
+      seed: request.seed % anySeed,
       evaluationPriority: asPriority(priority),
       ...(request.grammar && { grammarEvaluationState: grammar }),
       ...(request.logitBias && { tokenBias: biasOf(this.#sequence, request.logitBias) }),
@@ -161,9 +165,20 @@ function biasOf(sequence: LlamaContextSequence, biases: Readonly<Record<string, 
   return bias;
 }
 
-/** Log-probabilities need our own sampling, and so does a bias on an end token, which the library's bias passes over. */
+/**
+ * The parameter that needs our own sampling, to which the library's grammars are closed; null: none does. Log-probabilities
+ * do, and a bias on an end token, which the library's bias passes over.
+ */
+export function parameterOutsideGrammars(
+  model: LlamaModel,
+  { topLogprobs, logitBias = {} }: GenerateRequest,
+): 'logprobs' | 'logit_bias' | null {
+  if (topLogprobs !== undefined) return 'logprobs';
+  return Object.keys(logitBias).some((id) => model.isEogToken(Number(id) as Token)) ? 'logit_bias' : null;
+}
+
+/** The fast way where it can be had. */
 export function createSteps(sequence: LlamaContextSequence, options: StepOptions): TokenSteps {
-  const { topLogprobs, logitBias = {} } = options.request;
-  const hasEndBias = Object.keys(logitBias).some((id) => sequence.model.isEogToken(Number(id) as Token));
-  return topLogprobs !== undefined || hasEndBias ? new ScoredSteps(sequence, options) : new NativeSteps(sequence, options);
+  const isNative = parameterOutsideGrammars(sequence.model, options.request) === null;
+  return isNative ? new NativeSteps(sequence, options) : new ScoredSteps(sequence, options);
 }

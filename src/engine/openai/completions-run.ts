@@ -9,6 +9,8 @@ import { commonFields, grammarFields } from './upstream-words.ts';
 
 /** Fewest characters of English text that a token stands for, where nobody can count. */
 const charactersPerToken = 2.5;
+/** A server that cannot count for us is asked for this part of its context at least. */
+const leastRoomParts = 4;
 
 /**
  * One answer from POST /completions: the rendered prompt goes up, raw text comes down.
@@ -24,6 +26,7 @@ export class CompletionsRun {
   readonly #grammarFields: Record<string, unknown> | null;
   #count = new TokenCount();
   #firstCounts: UpstreamCounts | null = null;
+  #firstPrompt = '';
   #streams = 0;
 
   /** Throws OSLER_ERR_REQUEST_UNSUPPORTED before anything is sent. */
@@ -37,7 +40,8 @@ export class CompletionsRun {
   }
 
   async *events(): AsyncGenerator<EngineEvent, void> {
-    if (this.#run.request.thinkingBudgetTokens === 0 && this.#tracker.isInThought) yield* this.#closeThought('budget');
+    // Its tokens are part of the prompt, and counted there.
+    if (this.#run.request.thinkingBudgetTokens === 0 && this.#tracker.isInThought) yield* this.#closeThought('budget', 0);
     let end: 'stop' | 'length' | 'next' = 'next';
     while (end === 'next') end = yield* this.#stream();
     const { isInThought } = this.#tracker;
@@ -84,7 +88,9 @@ export class CompletionsRun {
       }
       const how = this.#dueClose();
       if (how !== null) {
-        yield* this.#closeThought(how);
+        const { closeTokens } = this.#run.description;
+        if (!this.#hasRoomBehind(closeTokens)) return 'length';
+        yield* this.#closeThought(how, closeTokens);
         return 'next';
       }
     }
@@ -98,6 +104,7 @@ export class CompletionsRun {
     const left = request.maxTokens === null ? null : request.maxTokens - this.#tracker.completionTokens;
     if (left !== null && left <= 0) return null;
     const prompt = request.prompt + this.#tracker.rawText;
+    if (this.#streams === 0) this.#firstPrompt = prompt;
     return {
       ...this.#commonFields,
       ...(this.#grammarFields !== null && !this.#tracker.isInThought && this.#grammarFields),
@@ -115,11 +122,12 @@ export class CompletionsRun {
       case 'llama-server':
         return left ?? -1;
       case 'osler':
-      case 'other':
-        // OpenAI's API gives 16 where nothing is said.
+        // OpenAI's API, ours too, gives 16 where nothing is said. Ours ends where the context is full.
         return left ?? contextTokens;
+      case 'other':
+        return left ?? roomBehind(prompt, contextTokens);
       case 'vllm': {
-        // The same, and it refuses to be asked for more than there is room for.
+        // As OpenAI's, and it refuses to be asked for more than there is room for.
         const promptTokens = await this.#countTokens(prompt);
         if (promptTokens >= contextTokens) throw new OSLER_ERR_REQUEST_TOO_LONG(promptTokens, name, contextTokens);
         return Math.min(left ?? contextTokens, contextTokens - promptTokens);
@@ -134,8 +142,14 @@ export class CompletionsRun {
     return control.wantsAnswerNow ? 'client' : null;
   }
 
-  #closeThought(how: 'budget' | 'client'): EngineEvent[] {
-    return this.#events.forceClose(how, this.#run.closeText, this.#run.description.closeTokens);
+  /** Whether the request's limit leaves a token for an answer behind a closing tag of so many. */
+  #hasRoomBehind(closeTokens: number): boolean {
+    const { maxTokens } = this.#run.request;
+    return maxTokens === null || this.#tracker.completionTokens + closeTokens < maxTokens;
+  }
+
+  #closeThought(how: 'budget' | 'client', tokens: number): EngineEvent[] {
+    return this.#events.forceClose(how, this.#run.closeText, tokens);
   }
 
   /** The text up to and with the closing tag: what follows it was written without the grammar. */
@@ -148,10 +162,7 @@ export class CompletionsRun {
 
   /** Tokens of the prompt, also where the stream was cancelled before its usage came. */
   async #countPrompt(): Promise<number> {
-    const { description, request } = this.#run;
-    if (this.#firstCounts === null) return await this.#countTokens(request.prompt);
-    const isClosedAtStart = request.thinkingBudgetTokens === 0 && request.isThoughtPreopened && request.isThinkingEnabled;
-    return Math.max(0, this.#firstCounts.prompt - (isClosedAtStart ? description.closeTokens : 0));
+    return this.#firstCounts?.prompt ?? (await this.#countTokens(this.#firstPrompt));
   }
 
   /** Counted by the upstream where it can, else estimated: a count is no reason to lose an answer. */
@@ -159,6 +170,18 @@ export class CompletionsRun {
     const { description, signal } = this.#run;
     const tokens = await description.tokenizer?.tokenize(text, signal).catch(() => undefined);
     signal.throwIfAborted();
-    return tokens?.length ?? Math.ceil(text.length / charactersPerToken);
+    return tokens?.length ?? estimateTokens(text);
   }
+}
+
+function estimateTokens(text: string): number {
+  return Math.ceil(text.length / charactersPerToken);
+}
+
+/**
+ * Tokens to ask for where nobody can count the prompt: most servers refuse a prompt and a limit that are more than the context
+ * together. The estimate is high, so a prompt that seems to leave little room has more; one that has not gets the server's refusal.
+ */
+function roomBehind(prompt: string, contextTokens: number): number {
+  return Math.max(contextTokens - estimateTokens(prompt), Math.ceil(contextTokens / leastRoomParts));
 }

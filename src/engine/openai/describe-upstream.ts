@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { askWhereAble, askWhereOffered } from './ask-upstream.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
 import type { UpstreamKind, UpstreamRef } from './upstream-ref.ts';
@@ -49,6 +50,8 @@ const Props = z.looseObject({
   chat_template: z.string().nullish(),
   bos_token: z.string().nullish(),
   eos_token: z.string().nullish(),
+  /** Ours. */
+  embedding_size: z.int().nullish(),
 });
 type Props = z.infer<typeof Props>;
 
@@ -76,10 +79,9 @@ export async function describeUpstream(
   if (isStrict && !listed.includes(entry))
     throw new UpstreamFailure(`it has no model "${entry.id}"; it has: ${namesOf(listed)}`, { status: 200 });
   const props = kind === 'osler' || kind === 'llama-server' ? await readProps(client, entry.id, signal) : {};
-  const tokenizer = createTokenizer(kind, client, entry.id);
   const added = await readAddedToken(client, kind, entry.id, signal);
   const bosToken = props.bos_token ?? added;
-  const closeTokens = await tokenizer?.tokenize(options.closeText, signal).catch(ignoreUnless(signal));
+  const closeTokens = await countTokens(client, kind, { model: entry.id, text: options.closeText }, signal);
   return {
     kind,
     model: entry.id,
@@ -87,11 +89,11 @@ export async function describeUpstream(
     templateSource: props.chat_template === '' ? null : (props.chat_template ?? null),
     bosToken,
     eosToken: props.eos_token ?? '',
-    tokenizer: closeTokens === undefined ? null : tokenizer,
+    tokenizer: closeTokens === null ? null : createTokenizer(kind, client, entry.id),
     addedBos: kind === 'llama-server' && added !== '' ? bosToken : '',
-    closeTokens: closeTokens?.length ?? usualCloseTokens,
+    closeTokens: closeTokens ?? usualCloseTokens,
     weightsDigest: entry.osler?.weights_sha256 ?? null,
-    embeddingSize: await readEmbeddingSize(client, entry.id, signal),
+    embeddingSize: props.embedding_size === undefined ? await readEmbeddingSize(client, entry.id, signal) : props.embedding_size,
   };
 }
 
@@ -120,11 +122,22 @@ function namesOf(listed: readonly ListedModel[]): string {
   return names.length === 0 ? 'none' : names.join(', ') + (listed.length > maxNamedModels ? ', …' : '');
 }
 
+/** A template that is there and was not told would be another way of asking the model, so only a clear "none" counts as none. */
 async function readProps(client: UpstreamClient, model: string, signal: AbortSignal): Promise<Props> {
-  const answer = await client
-    .askOnce({ path: `/props?model=${encodeURIComponent(model)}`, at: 'root' }, { signal })
-    .catch(ignoreUnless(signal));
-  return Props.safeParse(answer).data ?? {};
+  const question = { path: `/props?model=${encodeURIComponent(model)}`, at: 'root' } as const;
+  return Props.safeParse(await askWhereOffered(client, question, signal)).data ?? {};
+}
+
+/** Tokens of a text; null: it has no tokenizer to ask. */
+async function countTokens(
+  client: UpstreamClient,
+  kind: UpstreamKind,
+  { model, text }: { model: string; text: string },
+  signal: AbortSignal,
+): Promise<number | null> {
+  const tokenizer = createTokenizer(kind, { ask: (question) => askWhereAble(client, question, signal) }, model);
+  // An answer of another form is none, too.
+  return (await tokenizer?.tokenize(text).catch(nullOnMismatch))?.length ?? null;
 }
 
 /** The token that the server's tokenizer puts first, found by asking with and without; empty: none, or it cannot be asked. */
@@ -133,26 +146,24 @@ async function readAddedToken(client: UpstreamClient, kind: UpstreamKind, model:
   const isVllm = kind === 'vllm';
   const tokenize = async (isAdding: boolean): Promise<number[]> => {
     const body = isVllm ? { model, prompt: 'a', add_special_tokens: isAdding } : { model, content: 'a', add_special: isAdding };
-    return Tokens.parse(await client.askOnce({ path: '/tokenize', at: 'root', body }, { signal })).tokens;
+    const answer = await askWhereAble(client, { path: '/tokenize', at: 'root', body }, signal);
+    return Tokens.safeParse(answer).data?.tokens ?? [];
   };
-  const [more, fewer] = (await Promise.all([tokenize(true), tokenize(false)]).catch(ignoreUnless(signal))) ?? [[], []];
-  if (more.length <= fewer.length) return '';
+  const [more, fewer] = await Promise.all([tokenize(true), tokenize(false)]);
+  // Without an answer to both there is nothing to compare.
+  if (fewer.length === 0 || more.length <= fewer.length) return '';
   const body = { model, tokens: more.slice(0, 1) };
-  const answer = await client.askOnce({ path: '/detokenize', at: 'root', body }, { signal }).catch(ignoreUnless(signal));
-  const text = Text.safeParse(answer).data;
+  const text = Text.safeParse(await askWhereAble(client, { path: '/detokenize', at: 'root', body }, signal)).data;
   return text?.prompt ?? text?.content ?? '';
 }
 
 async function readEmbeddingSize(client: UpstreamClient, model: string, signal: AbortSignal): Promise<number | null> {
   const body = { model, input: 'a', encoding_format: 'float' };
-  const answer = await client.askOnce({ path: '/embeddings', body }, { signal }).catch(ignoreUnless(signal));
+  const answer = await askWhereAble(client, { path: '/embeddings', body }, signal);
   return Embedded.safeParse(answer).data?.data[0]?.embedding.length ?? null;
 }
 
-/** What an upstream cannot tell is left open; only giving up is passed on. */
-function ignoreUnless(signal: AbortSignal) {
-  return (): undefined => {
-    signal.throwIfAborted();
-    return undefined;
-  };
+function nullOnMismatch(error: unknown): null {
+  if (error instanceof z.ZodError) return null;
+  throw error;
 }

@@ -115,6 +115,7 @@ export class OpenAiEngine implements Engine {
     };
   }
 
+  // Tokenizing takes no place at the gate: it occupies no slot of the upstream, and a request that holds a place asks for it too.
   async tokenize(text: string): Promise<number[]> {
     const { tokenizer } = await this.#use();
     refuseUnless('tokenize', tokenizer !== null);
@@ -127,11 +128,13 @@ export class OpenAiEngine implements Engine {
     return (await tokenizer?.detokenize(tokens)) ?? '';
   }
 
-  async embed(texts: readonly string[]): Promise<Embeddings> {
+  async embed(texts: readonly string[], outer?: AbortSignal): Promise<Embeddings> {
     const { embeddingSize, model } = await this.#use();
     refuseUnless('input', embeddingSize !== null, 'the upstream of this model makes no embeddings');
     const body = { model, input: texts, encoding_format: 'float' };
-    const answer = await this.#client.ask({ path: '/embeddings', body }, { timeoutMs: this.#timing.firstByteMs });
+    const signal = this.#signalOf(outer);
+    const leave = await this.#enter(signal);
+    const answer = await this.#client.ask({ path: '/embeddings', body }, { signal, timeoutMs: this.#timing.firstByteMs }).finally(leave);
     const { data, usage } = Embedded.parse(answer);
     if (data.length !== texts.length) throw new OSLER_ERR_UPSTREAM_FAILED(this.#options.name, 'it gave fewer embeddings than texts');
     const vectors = data.toSorted((a, b) => a.index - b.index).map(({ embedding }) => toUnitLength(embedding));
@@ -145,8 +148,10 @@ export class OpenAiEngine implements Engine {
 
   async score(prompt: string, segments: readonly string[]): Promise<SegmentScore[]> {
     const description = await this.#use();
-    const upstream = { name: this.#options.name, client: this.#client, description, timeoutMs: this.#timing.firstByteMs };
-    return await scoreByEcho(upstream, prompt, segments);
+    const signal = this.#signalOf();
+    const upstream = { name: this.#options.name, client: this.#client, description, timeoutMs: this.#timing.firstByteMs, signal };
+    const leave = await this.#enter(signal);
+    return await scoreByEcho(upstream, prompt, segments).finally(leave);
   }
 
   async close(): Promise<void> {
@@ -163,19 +168,31 @@ export class OpenAiEngine implements Engine {
     return await this.describe();
   }
 
+  /** Aborts when the caller gives up, and when the engine is closed. */
+  #signalOf(outer?: AbortSignal): AbortSignal {
+    return outer === undefined ? this.#state.closing : AbortSignal.any([outer, this.#state.closing]);
+  }
+
+  /** Waits for a place among the requests at once; gives what sets it free. Throws OSLER_ERR_QUEUE_FULL and the signal's reason. */
+  async #enter(signal: AbortSignal): Promise<() => void> {
+    const { maxWaiting, name } = this.#options;
+    signal.throwIfAborted();
+    if (this.#gate.isFull) throw new OSLER_ERR_QUEUE_FULL(name, maxWaiting, retryAfterSeconds);
+    return await this.#gate.enter(signal);
+  }
+
   async *#iterate(request: GenerateRequest, control: { wantsAnswerNow: boolean }, outer?: AbortSignal): AsyncGenerator<EngineEvent, void> {
     outer?.throwIfAborted();
-    const { contextTokens: assumedContextTokens, maxWaiting, name, ref } = this.#options;
+    const { contextTokens: assumedContextTokens, name, ref } = this.#options;
     const clock = new RunClock();
     const description = await this.#use();
-    if (this.#gate.isFull) throw new OSLER_ERR_QUEUE_FULL(name, maxWaiting, retryAfterSeconds);
-    const signal = outer === undefined ? this.#state.closing : AbortSignal.any([outer, this.#state.closing]);
+    const signal = this.#signalOf(outer);
     const { tags } = this;
     const common = { name, client: this.#client, description, request, tags, assumedContextTokens, control, signal, clock };
     const run = { ...common, closeText: this.#closeText };
     const mode = this.#options.mode ?? (description.templateSource === null ? 'chat' : 'completions');
     const answer = mode === 'chat' ? new ChatRun(run, ref.baseUrl) : new CompletionsRun(run);
-    const leave = await this.#gate.enter(signal);
+    const leave = await this.#enter(signal);
     try {
       clock.noteAdmission();
       yield* answer.events();

@@ -16,20 +16,20 @@ const Echo = z.looseObject({
  * @throws OSLER_ERR_REQUEST_UNSUPPORTED on all but vLLM: llama-server has no echo
  */
 export async function scoreByEcho(
-  upstream: { name: string; client: UpstreamClient; description: UpstreamDescription; timeoutMs: number },
+  upstream: { name: string; client: UpstreamClient; description: UpstreamDescription; timeoutMs: number; signal: AbortSignal },
   prompt: string,
   segments: readonly string[],
 ): Promise<SegmentScore[]> {
-  const { client, description, name, timeoutMs } = upstream;
+  const { client, description, name, signal, timeoutMs } = upstream;
   const { tokenizer } = description;
   refuseUnless(
     'score',
     description.kind === 'vllm' && tokenizer !== null,
     'the upstream of this model gives no log-probabilities of a prompt',
   );
-  const parts = await Promise.all([prompt, ...segments].map(async (text) => (await tokenizer?.tokenize(text)) ?? []));
+  const parts = await Promise.all([prompt, ...segments].map(async (text) => (await tokenizer?.tokenize(text, signal)) ?? []));
   const body = { model: description.model, prompt: parts.flat(), echo: true, logprobs: 1, max_tokens: 1, temperature: 0 };
-  const answer = Echo.safeParse(await client.ask({ path: '/completions', body }, { timeoutMs }));
+  const answer = Echo.safeParse(await client.ask({ path: '/completions', body }, { signal, timeoutMs }));
   const logprobs = answer.data?.choices[0]?.logprobs.token_logprobs ?? [];
   let place = parts[0]?.length ?? 0;
   return parts.slice(1).map((tokens) => {

@@ -44,8 +44,9 @@ export async function failureOfResponse(name: string, response: Response, hasKey
       hasKey ? `it does not accept the key of OSLER_UPSTREAM_KEYS (${status})` : `it asks for a key (${status}): set OSLER_UPSTREAM_KEYS`,
       { status },
     );
-  if (status === 404) return new UpstreamFailure('it has no such model or no such route (404)', { status });
-  if (status === 408 || status === 429 || (status >= 500 && status !== 501))
+  if (status === 404 || status === 405) return new UpstreamFailure(`it has no such model or no such route (${status})`, { status });
+  if (status === 501) return new UpstreamFailure(['it does not offer this (501)', ...detailsOf(fault)].join(', '), { status });
+  if (status === 408 || status === 429 || status >= 500)
     return new UpstreamFailure(`it answered ${status}`, { status, isTransient: true, askedPauseMs: askedPauseMs(response.headers) });
   return new OSLER_ERR_UPSTREAM_REFUSED(name, [`it answered ${status}`, ...detailsOf(fault)].join(', '));
 }

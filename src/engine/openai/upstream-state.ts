@@ -79,7 +79,7 @@ export class UpstreamState {
       } catch (error) {
         if (this.closing.aborted) return;
         // An upstream that answers with a refusal will not change its mind while the start waits.
-        const isPassing = error instanceof UpstreamFailure && isAway(error);
+        const isPassing = error instanceof UpstreamFailure && (isAway(error) || error.isTransient);
         if (!isPassing || performance.now() + this.#pauseMs > endMs) {
           this.#fail(new OSLER_ERR_ENGINE_LOAD(name, `its upstream: ${messageOf(error)}`));
           return;

@@ -13,7 +13,7 @@ export interface UpstreamTokenizer {
 }
 
 /** A tokenizer for servers that have one, else null: OpenAI's API knows none. */
-export function createTokenizer(kind: UpstreamKind, client: UpstreamClient, model: string): UpstreamTokenizer | null {
+export function createTokenizer(kind: UpstreamKind, client: Pick<UpstreamClient, 'ask'>, model: string): UpstreamTokenizer | null {
   if (kind === 'other') return null;
   const isVllm = kind === 'vllm';
   return {

@@ -82,7 +82,8 @@ export class ScriptedEngine implements Engine {
   }
 
   /** A vector of the text's letters, by their code modulo 8: equal texts have equal ones. */
-  async embed(texts: readonly string[]): Promise<Embeddings> {
+  async embed(texts: readonly string[], signal?: AbortSignal): Promise<Embeddings> {
+    signal?.throwIfAborted();
     const vectors = texts.map((text) => {
       const counts = Array.from({ length: 8 }, () => 1);
       for (const letter of text) counts[(letter.codePointAt(0) ?? 0) % 8] = (counts[(letter.codePointAt(0) ?? 0) % 8] ?? 0) + 1;
@@ -167,7 +168,8 @@ export class ScriptedEngine implements Engine {
       const words = wordsOf(this.#replyTo(request));
       const afterThought = words.findIndex((candidate) => candidate.includes(this.tags.close));
       const isClosedAtStart = tracker.isInThought && request.thinkingBudgetTokens === 0;
-      if (isClosedAtStart) yield* deltas(tracker.forceClose('budget', this.tags.close, 1));
+      // It is part of the prompt, and counted there.
+      if (isClosedAtStart) yield* deltas(tracker.forceClose('budget', this.tags.close, 0));
       for (let index = isClosedAtStart ? Math.max(0, afterThought) : 0; index < words.length; index += 1) {
         const word = words[index] ?? '';
         await (this.#options.wordMs === undefined ? sleep(0) : sleep(this.#options.wordMs, undefined, { signal }));
@@ -186,6 +188,11 @@ export class ScriptedEngine implements Engine {
         if (tracker.isStopped) break;
         const isSpent = request.thinkingBudgetTokens !== null && tracker.reasoningTokens >= request.thinkingBudgetTokens;
         if (tracker.isInThought && (isSpent || control.wantsAnswerNow)) {
+          // A thought is closed only where at least one token of an answer fits behind the closing tag.
+          if (request.maxTokens !== null && tracker.completionTokens + 1 >= request.maxTokens) {
+            reason = 'length';
+            break;
+          }
           yield* deltas(tracker.forceClose(isSpent ? 'budget' : 'client', this.tags.close, 1));
           // The rest of the scripted thought is skipped, as a model would skip it.
           index = Math.max(index, afterThought - 1);
@@ -196,7 +203,12 @@ export class ScriptedEngine implements Engine {
         type: 'finish',
         reason,
         rawText: tracker.rawText,
-        usage: { promptTokens, cachedTokens: 0, completionTokens: tracker.completionTokens, reasoningTokens: tracker.reasoningTokens },
+        usage: {
+          promptTokens: promptTokens + Number(isClosedAtStart),
+          cachedTokens: 0,
+          completionTokens: tracker.completionTokens,
+          reasoningTokens: tracker.reasoningTokens,
+        },
         timings: { queueSeconds: 0, promptSeconds: 0, generationSeconds: (performance.now() - started) / 1000 },
       };
     } finally {

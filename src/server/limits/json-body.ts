@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { OSLER_ERR_REQUEST_INVALID } from '../../core/errors.ts';
+import { isJsonTooDeep, maxJsonDepth } from '../../core/json-depth.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -19,7 +20,10 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       done(new OSLER_ERR_REQUEST_INVALID('The body is not valid UTF-8. Send it as UTF-8.'));
       return;
     }
-    if (hasHalfCharacter(text)) done(new OSLER_ERR_REQUEST_INVALID('The body holds half a character (a lone \\ud8…). Send whole ones.'));
+    // First of all: what looks for half characters goes down by calling itself.
+    if (isJsonTooDeep(text)) done(new OSLER_ERR_REQUEST_INVALID(`The body is nested deeper than ${maxJsonDepth} levels. Send it flatter.`));
+    else if (hasHalfCharacter(text))
+      done(new OSLER_ERR_REQUEST_INVALID('The body holds half a character (a lone \\ud8…). Send whole ones.'));
     else void parseJson(request, text, done);
   });
 }

@@ -32,10 +32,17 @@ export async function createRateLimits(
     allowList: (request) => perMinuteOf(request) === Number.POSITIVE_INFINITY,
   });
   const wrongKeys = app.createRateLimit({ timeWindow: windowMs, max: options.wrongKeysPerMinute });
+  const countNow = async (request: FastifyRequest): Promise<void> => {
+    const state = await requests(request);
+    if (!state.isAllowed && state.isExceeded) throw refusal(state.max, 'requests', state.ttlInSeconds);
+  };
+  let lastCount: Promise<void> = Promise.resolve();
   return {
     countRequest: async (request) => {
-      const state = await requests(request);
-      if (!state.isAllowed && state.isExceeded) throw refusal(state.max, 'requests', state.ttlInSeconds);
+      // One after the other: those that @fastify/rate-limit counts at once are all told the last one's number.
+      const count = lastCount.then(() => countNow(request));
+      lastCount = count.catch(() => undefined);
+      await count;
     },
     checkWrongKeys: async (request) => {
       const state = await wrongKeys(request, { increment: false });

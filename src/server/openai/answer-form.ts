@@ -14,11 +14,13 @@ export const ResponseFormat = z.looseObject({
       strict: z.boolean().nullish().describe('the schema is enforced in any case'),
     })
     .optional(),
+  schema: z.record(z.string(), z.unknown()).nullish().describe('the schema where llama-server has it, beside either type of JSON'),
 });
 
 /** The grammar for a wanted form of the answer, if any. Throws OSLER_ERR_REQUEST_UNSUPPORTED, naming the keyword. */
 export function readResponseFormat(format: z.infer<typeof ResponseFormat> | null | undefined): AnswerGrammar | undefined {
   if (format === null || format === undefined || format.type === 'text') return undefined;
+  if (format.json_schema?.schema === undefined && hasKeys(format.schema)) return grammarOfSchema(format.schema, 'response_format.schema');
   if (format.type === 'json_object') return { type: 'json' };
   return grammarOfSchema(format.json_schema?.schema, 'response_format.json_schema.schema');
 }
@@ -30,4 +32,8 @@ export function grammarOfSchema(schema: unknown, name: string): AnswerGrammar {
   if ('schema' in support) return { type: 'json-schema', schema: support.schema };
   const { keyword, at, why } = support.refusal;
   throw new OSLER_ERR_REQUEST_UNSUPPORTED(name, `"${keyword}" at ${at}: ${why}`);
+}
+
+function hasKeys(value: Readonly<Record<string, unknown>> | null | undefined): value is Readonly<Record<string, unknown>> {
+  return value !== null && value !== undefined && Object.keys(value).length > 0;
 }

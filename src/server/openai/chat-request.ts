@@ -1,16 +1,24 @@
 import { z } from 'zod';
 import { OSLER_ERR_REQUEST_UNSUPPORTED } from '../../core/errors.ts';
+import { isJsonTooDeep, maxJsonDepth } from '../../core/json-depth.ts';
 import { ResponseFormat } from './answer-form.ts';
 import { ToolChoice, ToolDefinition } from './chat-tools.ts';
 import { samplingFields, TokenLimit } from './sampling-request.ts';
 
 const Part = z.looseObject({ type: z.string().describe('only `text` can be read'), text: z.string().optional() });
-const Content = z.union([z.string(), z.array(Part), z.null()]).optional();
+/** Of parts and of calls in one message. Bounds on lists keep it cheap to find out how much is wrong with them. */
+const maxInMessage = 128;
+const Content = z
+  .union([z.string(), z.array(Part).max(maxInMessage), z.null()], `is no text, nor a list of up to ${maxInMessage} parts`)
+  .optional();
 
 const PastToolCall = z.looseObject({
   id: z.string().optional(),
   type: z.literal('function').optional(),
-  function: z.looseObject({ name: z.string(), arguments: z.string() }),
+  function: z.looseObject({
+    name: z.string(),
+    arguments: z.string().refine((text) => !isJsonTooDeep(text), `is nested deeper than ${maxJsonDepth} levels`),
+  }),
 });
 
 export const ChatMessage = z.looseObject({
@@ -19,7 +27,7 @@ export const ChatMessage = z.looseObject({
   name: z.string().nullish(),
   reasoning_content: z.string().nullish().describe('of a past turn; goes to the model only with `preserve_reasoning`'),
   reasoning: z.string().nullish().describe('another name of `reasoning_content`'),
-  tool_calls: z.array(PastToolCall).nullish(),
+  tool_calls: z.array(PastToolCall).max(maxInMessage).nullish(),
   tool_call_id: z.string().nullish(),
 });
 export type ChatMessage = z.infer<typeof ChatMessage>;

@@ -2,18 +2,32 @@ import { z } from 'zod';
 import { OSLER_ERR_REQUEST_UNSUPPORTED } from '../../core/errors.ts';
 import type { GenerateRequest } from '../../engine/engine.ts';
 import { readResponseFormat, ResponseFormat } from './answer-form.ts';
+import { foreignParameters } from './foreign-parameters.ts';
 import { refuseParameters } from './refused-parameters.ts';
 import { readSampling, samplingFields, TokenLimit } from './sampling-request.ts';
 
 /** OpenAI's default: clients of this interface rely on it. */
 const defaultMaxTokens = 16;
 const maxPrompts = 16;
+/** Refused whatever is in it, so nothing of it is looked at. */
+const TokenList = z.array(z.unknown()).meta({ items: { type: 'integer' } });
+/** So long a list is looked at, to say what is wrong with it: it may be of tokens. */
+const maxListed = 4096;
 
 /** Body of POST /v1/completions: raw prompts, continued as they are. */
 export const CompletionRequest = z.looseObject({
   model: z.string().min(1),
   prompt: z
-    .union([z.string(), z.array(z.union([z.string(), z.int(), z.array(z.int())])).min(1)])
+    .union(
+      [
+        z.string(),
+        z
+          .array(z.union([z.string(), z.int(), TokenList]))
+          .min(1)
+          .max(maxListed),
+      ],
+      'is no text, nor a list of texts',
+    )
     .describe(`text, or up to ${maxPrompts} of them; lists of tokens are refused`),
   ...samplingFields,
   max_tokens: TokenLimit.describe(`default ${defaultMaxTokens}`),
@@ -29,7 +43,12 @@ export function readCompletionRequest(body: CompletionRequest): GenerateRequest[
     { name: 'suffix', why: 'the models continue text and fill no gaps' },
     { name: 'best_of', why: 'use "n" and choose', harmless: [1, body.n ?? 1] },
     { name: 'store', why: 'nothing is kept' },
-    { name: 'grammar', why: 'use POST /v1/chat/completions with "response_format"' },
+    { name: 'n_predict', why: 'use "max_tokens"' },
+    { name: 'max_completion_tokens', why: 'use "max_tokens"', harmless: [body.max_tokens] },
+    { name: 'top_logprobs', why: 'use "logprobs" with a number', harmless: [0] },
+    { name: 'tools', why: 'functions are offered by POST /v1/chat/completions' },
+    { name: 'messages', why: 'send them to POST /v1/chat/completions' },
+    ...foreignParameters('response_format'),
   ]);
   if (body.echo === true && typeof body.logprobs === 'number')
     throw new OSLER_ERR_REQUEST_UNSUPPORTED('echo', 'the log-probabilities of a prompt are not told');

@@ -3,12 +3,25 @@ import { OSLER_ERR_REQUEST_UNSUPPORTED } from '../../core/errors.ts';
 import type { Embeddings } from '../../engine/engine.ts';
 
 const maxTexts = 256;
+/** Refused whatever is in it, so nothing of it is looked at. */
+const TokenList = z.array(z.unknown()).meta({ items: { type: 'integer' } });
+/** So long a list is looked at, to say what is wrong with it: it may be of tokens. */
+const maxListed = 4096;
 
 /** Body of POST /v1/embeddings. */
 export const EmbeddingRequest = z.looseObject({
   model: z.string().min(1),
   input: z
-    .union([z.string().min(1), z.array(z.union([z.string().min(1), z.int(), z.array(z.int())])).min(1)])
+    .union(
+      [
+        z.string().min(1),
+        z
+          .array(z.union([z.string().min(1), z.int(), TokenList]))
+          .min(1)
+          .max(maxListed),
+      ],
+      'is no text, nor a list of texts',
+    )
     .describe(`text, or up to ${maxTexts} of them; lists of tokens are refused`),
   encoding_format: z.enum(['float', 'base64']).nullish().describe('`base64`: 32-bit floats, little end first'),
   dimensions: z.int().min(1).nullish().describe('refused unless it is the model’s own number'),

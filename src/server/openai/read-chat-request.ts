@@ -7,6 +7,7 @@ import type { ServedModel } from '../served-model.ts';
 import { readResponseFormat } from './answer-form.ts';
 import { type ChatRequest, textOfContent } from './chat-request.ts';
 import { readTools, type ToolPlan } from './chat-tools.ts';
+import { foreignParameters } from './foreign-parameters.ts';
 import { type RefusedParameter, refuseParameters } from './refused-parameters.ts';
 import { readSampling } from './sampling-request.ts';
 
@@ -31,14 +32,32 @@ const refused: readonly RefusedParameter[] = [
   { name: 'service_tier', why: 'there is one tier', harmless: ['auto', 'default'] },
   { name: 'verbosity', why: 'say in the prompt how long the answer shall be', harmless: ['medium'] },
   { name: 'best_of', why: 'use "n" and choose', harmless: [1] },
-  { name: 'grammar', why: 'use "response_format"' },
-  { name: 'json_schema', why: 'use "response_format"' },
-  { name: 'guided_json', why: 'use "response_format"' },
-  { name: 'guided_regex', why: 'use "response_format"' },
-  { name: 'guided_choice', why: 'use "response_format" with an "enum"' },
-  { name: 'guided_grammar', why: 'use "response_format"' },
-  { name: 'continue_final_message', why: 'the template ends each turn' },
+  { name: 'n_predict', why: 'use "max_completion_tokens"', harmless: [-1] },
+  { name: 'include_reasoning', why: 'the thought comes apart from the answer, and may be ignored', harmful: [false] },
+  ...foreignParameters('response_format'),
 ];
+
+/** Of the prompt, alike for an answer and for `/apply-template`. */
+const refusedOfPrompt: readonly RefusedParameter[] = [
+  { name: 'continue_final_message', why: 'the template ends each turn' },
+  { name: 'add_generation_prompt', why: 'a prompt ends with the beginning of the model’s turn', harmful: [false] },
+];
+
+/** Variables of the template that are ours to set. */
+const refusedOfTemplate: readonly RefusedParameter[] = [
+  { name: 'messages', why: 'send them as "messages"' },
+  { name: 'tools', why: 'send them as "tools"' },
+  { name: 'bos_token', why: 'it is the model’s' },
+  { name: 'eos_token', why: 'it is the model’s' },
+  ...refusedOfPrompt,
+];
+
+/** Names of fields, for bodies in which they stand elsewhere. */
+export interface FieldNames {
+  readonly reasoningEffort: string;
+}
+
+const ownNames: FieldNames = { reasoningEffort: 'reasoning_effort' };
 
 /** Everything that the routes of chat need to know of a request. */
 export interface ChatPlan {
@@ -47,10 +66,10 @@ export interface ChatPlan {
 }
 
 /** A chat request as the engine wants it: rendered, with every default filled in. Throws OSLER_ERR_REQUEST_UNSUPPORTED and OSLER_ERR_MODEL_TEMPLATE. */
-export function planChat(body: ChatRequest, model: ServedModel): ChatPlan {
+export function planChat(body: ChatRequest, model: ServedModel, names = ownNames): ChatPlan {
   refuseParameters(body, refused);
   refuseModalities(body['modalities']);
-  const { prompt, messages, tools, grammar } = renderChat(body, model);
+  const { prompt, messages, tools, grammar } = renderChat(body, model, names);
   const effortBudget = body.reasoning_effort === null || body.reasoning_effort === undefined ? null : budgetOfEffort[body.reasoning_effort];
   if (tools.tools.length > 0 && body.reasoning_format === 'none')
     throw new OSLER_ERR_REQUEST_UNSUPPORTED('reasoning_format', '"none" leaves no room for tool calls');
@@ -81,18 +100,19 @@ export function planChat(body: ChatRequest, model: ServedModel): ChatPlan {
 }
 
 /** What of a chat body makes the prompt. */
-export type PromptRequest = Pick<
-  ChatRequest,
-  | 'messages'
-  | 'tools'
-  | 'tool_choice'
-  | 'parallel_tool_calls'
-  | 'response_format'
-  | 'reasoning_effort'
-  | 'enable_thinking'
-  | 'preserve_reasoning'
-  | 'chat_template_kwargs'
->;
+type PromptRequest = Readonly<Record<string, unknown>> &
+  Pick<
+    ChatRequest,
+    | 'messages'
+    | 'tools'
+    | 'tool_choice'
+    | 'parallel_tool_calls'
+    | 'response_format'
+    | 'reasoning_effort'
+    | 'enable_thinking'
+    | 'preserve_reasoning'
+    | 'chat_template_kwargs'
+  >;
 
 export interface RenderedChat {
   readonly prompt: RenderedPrompt;
@@ -103,7 +123,9 @@ export interface RenderedChat {
 }
 
 /** Renders a chat to the model's prompt. */
-export function renderChat(body: PromptRequest, model: ServedModel): RenderedChat {
+export function renderChat(body: PromptRequest, model: ServedModel, names = ownNames): RenderedChat {
+  refuseParameters(body, refusedOfPrompt);
+  refuseParameters(body.chat_template_kwargs ?? {}, refusedOfTemplate, 'chat_template_kwargs.');
   const tools = readTools(body);
   const form = readResponseFormat(body.response_format);
   if (form !== undefined && tools.tools.length > 0)
@@ -129,7 +151,7 @@ export function renderChat(body: PromptRequest, model: ServedModel): RenderedCha
         ? 'enable_thinking'
         : templateThinking === false
           ? 'chat_template_kwargs.enable_thinking'
-          : 'reasoning_effort',
+          : names.reasoningEffort,
       `the chat template of "${model.name}" cannot switch the thought off; use thinking_budget_tokens: 0 instead`,
     );
   }

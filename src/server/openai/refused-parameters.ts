@@ -6,6 +6,8 @@ export interface RefusedParameter {
   readonly why: string;
   /** Values that ask for nothing, besides null, false, an empty list and an empty object. */
   readonly harmless?: readonly unknown[];
+  /** The only values that ask for something; left out: all but the harmless ones. */
+  readonly harmful?: readonly unknown[];
 }
 
 /**
@@ -14,11 +16,12 @@ export interface RefusedParameter {
  * @throws OSLER_ERR_REQUEST_UNSUPPORTED
  */
 export function refuseParameters(body: Readonly<Record<string, unknown>>, parameters: readonly RefusedParameter[], prefix = ''): void {
-  for (const { name, why, harmless = [] } of parameters)
-    if (asksForSomething(body[name]) && !harmless.includes(body[name])) throw new OSLER_ERR_REQUEST_UNSUPPORTED(prefix + name, why);
+  for (const parameter of parameters)
+    if (isAskedFor(parameter, body[parameter.name])) throw new OSLER_ERR_REQUEST_UNSUPPORTED(prefix + parameter.name, parameter.why);
 }
 
-function asksForSomething(value: unknown): boolean {
-  if (value === undefined || value === null || value === false) return false;
+function isAskedFor({ harmless = [], harmful }: RefusedParameter, value: unknown): boolean {
+  if (harmful !== undefined) return harmful.includes(value);
+  if (value === undefined || value === null || value === false || harmless.includes(value)) return false;
   return typeof value !== 'object' || Object.keys(value).length > 0;
 }

@@ -3,17 +3,22 @@ import { OSLER_ERR_REQUEST_UNSUPPORTED } from '../../core/errors.ts';
 import type { GenerateRequest } from '../../engine/engine.ts';
 import type { ServedModel } from '../served-model.ts';
 import { grammarOfSchema } from './answer-form.ts';
-import { ChatRequest } from './chat-request.ts';
+import type { ChatMessage, ChatRequest } from './chat-request.ts';
+import { foreignParameters } from './foreign-parameters.ts';
 import { planChat } from './read-chat-request.ts';
 import { type RefusedParameter, refuseParameters } from './refused-parameters.ts';
 import { samplingFields, TokenLimit } from './sampling-request.ts';
 
 const Part = z.looseObject({ type: z.string().describe('`input_text` or `output_text`'), text: z.string().optional() });
 
+/** As many as a chat has messages, with as many parts each. */
+const maxItems = 1024;
+const maxParts = 128;
+
 const Item = z.looseObject({
   type: z.string().optional().describe('`message`, or `reasoning` of a past answer, which is not read'),
   role: z.enum(['user', 'assistant', 'system', 'developer']).optional(),
-  content: z.union([z.string(), z.array(Part), z.null()]).optional(),
+  content: z.union([z.string(), z.array(Part).max(maxParts), z.null()], `is no text, nor a list of up to ${maxParts} parts`).optional(),
 });
 
 const Format = z.looseObject({
@@ -22,16 +27,18 @@ const Format = z.looseObject({
   schema: z.record(z.string(), z.unknown()).optional(),
 });
 
+/** What of the sampling this interface takes: one answer, and `stream` without options. */
+const { n: _n, stream_options: _streamOptions, ...drawingFields } = samplingFields;
+
 /** Body of POST /v1/responses: what of OpenAI's Responses needs no memory and no tools. */
 export const ResponseRequest = z.looseObject({
   model: z.string().min(1),
-  input: z.union([z.string(), z.array(Item).min(1)]).describe('a question, or the messages so far'),
+  input: z
+    .union([z.string(), z.array(Item).min(1).max(maxItems)], `is no text, nor a list of up to ${maxItems} messages`)
+    .describe('a question, or the messages so far'),
   instructions: z.string().nullish().describe('the system message'),
-  stream: z.boolean().nullish(),
   max_output_tokens: TokenLimit.describe('thought included'),
-  temperature: samplingFields.temperature,
-  top_p: samplingFields.top_p,
-  seed: samplingFields.seed,
+  ...drawingFields,
   reasoning: z
     .looseObject({
       effort: z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']).nullish().describe('as `reasoning_effort` of chat'),
@@ -58,6 +65,18 @@ const refused: readonly RefusedParameter[] = [
   { name: 'include', why: 'there is nothing more to include' },
   { name: 'truncation', why: 'a prompt that is too long is refused', harmless: ['disabled'] },
   { name: 'service_tier', why: 'there is one tier', harmless: ['auto', 'default'] },
+  { name: 'n', why: 'send a request for each answer', harmless: [1] },
+  { name: 'messages', why: 'send them as "input"' },
+  { name: 'response_format', why: 'use "text.format"' },
+  { name: 'reasoning_effort', why: 'use "reasoning.effort"' },
+  { name: 'max_tokens', why: 'use "max_output_tokens"' },
+  { name: 'max_completion_tokens', why: 'use "max_output_tokens"' },
+  { name: 'n_predict', why: 'use "max_output_tokens"', harmless: [-1] },
+  { name: 'chat_template_kwargs', why: 'use POST /v1/chat/completions' },
+  { name: 'preserve_reasoning', why: 'past thoughts are not read' },
+  { name: 'logprobs', why: 'use POST /v1/chat/completions' },
+  { name: 'include_reasoning', why: 'the thought is an item of its own, and may be ignored', harmful: [false] },
+  ...foreignParameters('text.format'),
 ];
 
 const refusedOfReasoning: readonly RefusedParameter[] = [
@@ -74,28 +93,41 @@ export function readResponseRequest(body: ResponseRequest, model: ServedModel): 
     [{ name: 'verbosity', why: 'say in "instructions" how long the answer shall be', harmless: ['medium'] }],
     'text.',
   );
-  const format = body.text?.format;
-  if (format?.type === 'json_schema') grammarOfSchema(format.schema, 'text.format.schema');
-  const chat = ChatRequest.parse({
+  const chat: ChatRequest = {
     model: body.model,
     messages: [
-      ...(typeof body.instructions === 'string' ? [{ role: 'system', content: body.instructions }] : []),
+      ...(typeof body.instructions === 'string' ? [{ role: 'system' as const, content: body.instructions }] : []),
       ...messagesOf(body.input),
     ],
     max_completion_tokens: body.max_output_tokens,
     temperature: body.temperature,
     top_p: body.top_p,
+    top_k: body.top_k,
+    min_p: body.min_p,
+    frequency_penalty: body.frequency_penalty,
+    presence_penalty: body.presence_penalty,
+    repeat_penalty: body.repeat_penalty,
+    repetition_penalty: body.repetition_penalty,
     seed: body.seed,
+    stop: body.stop,
+    logit_bias: body.logit_bias,
     reasoning_effort: body.reasoning?.effort,
     thinking_budget_tokens: body.thinking_budget_tokens,
     enable_thinking: body.enable_thinking,
-    ...(format?.type === 'json_object' && { response_format: { type: 'json_object' } }),
-    ...(format?.type === 'json_schema' && { response_format: { type: 'json_schema', json_schema: { schema: format.schema } } }),
-  });
-  return planChat(chat, model).request;
+    response_format: responseFormatOf(body.text?.format),
+  };
+  return planChat(chat, model, { reasoningEffort: 'reasoning.effort' }).request;
 }
 
-function messagesOf(input: ResponseRequest['input']): { role: string; content: string }[] {
+/** The same as chat has it. Refuses a schema here, where its name is known. */
+function responseFormatOf(format: z.infer<typeof Format> | null | undefined): ChatRequest['response_format'] {
+  if (format === null || format === undefined || format.type === 'text') return undefined;
+  if (format.type === 'json_object' && Object.keys(format.schema ?? {}).length === 0) return { type: 'json_object' };
+  grammarOfSchema(format.schema, 'text.format.schema');
+  return { type: 'json_schema', json_schema: { ...(format.schema !== undefined && { schema: format.schema }) } };
+}
+
+function messagesOf(input: ResponseRequest['input']): ChatMessage[] {
   if (typeof input === 'string') return [{ role: 'user', content: input }];
   const messages = input.flatMap((item, index) => {
     if (item.type === 'reasoning') return [];

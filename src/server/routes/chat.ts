@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { readAnswers, startAnswers } from '../answers.ts';
 import type { AppDeps } from '../app.ts';
+import { checkCapacity } from '../limits/capacity.ts';
 import { answerHead } from '../openai/answer-head.ts';
 import { ChatCompletion, encodeCompletion } from '../openai/chat-answer.ts';
 import { ChatChoice, type ChoicePart } from '../openai/chat-choice.ts';
@@ -26,7 +27,9 @@ export function chatRoutes(deps: AppDeps): FastifyPluginAsyncZod {
       const { body } = request;
       const model = deps.models.get(body.model);
       const plan = planChat(body, model);
-      const requests = requestsOfChoices(plan.request, body.n ?? 1);
+      const choiceCount = body.n ?? 1;
+      checkCapacity(model, { choices: choiceCount });
+      const requests = requestsOfChoices(plan.request, choiceCount);
       const choices = requests.map(
         (choice) => new ChatChoice({ request: choice, tools: plan.tools, isRaw: body.reasoning_format === 'none' }),
       );

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { readAnswers, startAnswers } from '../answers.ts';
 import type { AppDeps } from '../app.ts';
+import { checkCapacity } from '../limits/capacity.ts';
 import { answerHead } from '../openai/answer-head.ts';
 import { CompletionEncoder, TextCompletion } from '../openai/completion-answer.ts';
 import { CompletionRequest, readCompletionRequest } from '../openai/completion-request.ts';
@@ -23,7 +24,9 @@ export function completionRoutes(deps: AppDeps): FastifyPluginAsyncZod {
       const { body } = request;
       const model = deps.models.get(body.model);
       const choicesPerPrompt = body.n ?? 1;
-      const requests = readCompletionRequest(body).flatMap((generate) => requestsOfChoices(generate, choicesPerPrompt));
+      const prompts = readCompletionRequest(body);
+      checkCapacity(model, { choices: choicesPerPrompt, prompts: prompts.length });
+      const requests = prompts.flatMap((generate) => requestsOfChoices(generate, choicesPerPrompt));
       const encoder = new CompletionEncoder({
         head: answerHead(deps, model, 'cmpl'),
         requests,

@@ -6,6 +6,7 @@ import { defaultSampling } from '../../engine/engine.ts';
 import type { AppDeps } from '../app.ts';
 import { promptFields } from '../openai/chat-request.ts';
 import { renderChat } from '../openai/read-chat-request.ts';
+import { type RefusedParameter, refuseParameters } from '../openai/refused-parameters.ts';
 import { describeRoute, json, researchNotice } from '../openapi.ts';
 import { infoOfReady } from '../ready-engine.ts';
 import type { ServedModel, ServedModels } from '../served-model.ts';
@@ -15,7 +16,18 @@ const maxPieces = 4096;
 const maxTokens = 1 << 20;
 
 const modelField = z.string().min(1).optional().describe('may be left out where one model is served');
-const Token = z.int().min(0).max(0x7fff_ffff);
+const maxToken = 0x7fff_ffff;
+const Token = z.int().min(0).max(maxToken);
+/** The first that is none is told of, and no more: there may be a million. */
+const Tokens = z
+  .array(z.unknown())
+  .max(maxTokens)
+  .meta({ items: { type: 'integer', minimum: 0, maximum: maxToken } })
+  .superRefine((tokens, context) => {
+    const index = tokens.findIndex((token) => !Token.safeParse(token).success);
+    if (index >= 0) context.addIssue({ code: 'custom', path: [index], message: 'is no token id' });
+  })
+  .transform((tokens) => tokens as number[]); // each was looked at
 
 const TokenizeRequest = z.looseObject({
   content: z.string(),
@@ -23,8 +35,11 @@ const TokenizeRequest = z.looseObject({
   with_pieces: z.boolean().nullish().describe('tells the text of each token'),
   model: modelField,
 });
-const Tokens = z.looseObject({ tokens: z.array(z.union([z.int(), z.looseObject({ id: z.int(), piece: z.string() })])) });
-const DetokenizeRequest = z.looseObject({ tokens: z.array(Token).max(maxTokens), model: modelField });
+const refusedOfTokenize: readonly RefusedParameter[] = [
+  { name: 'parse_special', why: 'texts that stand for special tokens are always read as such', harmful: [false] },
+];
+const TokenList = z.looseObject({ tokens: z.array(z.union([z.int(), z.looseObject({ id: z.int(), piece: z.string() })])) });
+const DetokenizeRequest = z.looseObject({ tokens: Tokens, model: modelField });
 const TemplateRequest = z.looseObject({ ...promptFields, model: modelField });
 const RenderedTemplate = z.looseObject({
   prompt: z.string(),
@@ -56,8 +71,9 @@ export function engineToolRoutes(deps: AppDeps): FastifyPluginAsyncZod {
   return async (app) => {
     const describe = (summary: string, reply: z.ZodType) => ({ tag: 'tools', summary, response: { 200: json(reply, 'done') } }) as const;
 
-    const tokenize = describeRoute({ body: TokenizeRequest }, describe('Cuts text into tokens', Tokens));
+    const tokenize = describeRoute({ body: TokenizeRequest }, describe('Cuts text into tokens', TokenList));
     app.post('/tokenize', { schema: tokenize }, async ({ body }) => {
+      refuseParameters(body, refusedOfTokenize);
       const model = chooseModel(deps.models, body.model);
       await infoOfReady(model);
       const tokens = await model.engine.tokenize(body.add_special === true ? model.template.bosToken + body.content : body.content);

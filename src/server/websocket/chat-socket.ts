@@ -30,7 +30,6 @@ export class ChatSocket {
   readonly #options: ChatSocketOptions;
   readonly #outbox: Outbox;
   readonly #chats = new Map<string, SocketChat>();
-  #lastAdmission: Promise<void> = Promise.resolve();
   #unusableFrames = 0;
   #isAlive = true;
   #isClosingWhenIdle = false;
@@ -117,7 +116,7 @@ export class ChatSocket {
     if (this.#isClosingWhenIdle) throw new OSLER_ERR_DRAINING(drainRetrySeconds);
     if (this.#chats.size >= limits.maxChats) throw new OSLER_ERR_WEBSOCKET_CHATS(limits.maxChats);
     const chat = new SocketChat(
-      { deps, request, outbox: this.#outbox, maxPendingChars: limits.maxPendingChars, admit: () => this.#admit() },
+      { deps, request, outbox: this.#outbox, maxPendingChars: limits.maxPendingChars, admit: () => admitChat(deps, request) },
       frame,
     );
     this.#chats.set(id, chat);
@@ -125,14 +124,6 @@ export class ChatSocket {
       this.#chats.delete(id);
       this.#closeIfIdle();
     });
-  }
-
-  async #admit(): Promise<void> {
-    const { deps, request } = this.#options;
-    // One after the other: those that @fastify/rate-limit counts at once are all told the last one's number.
-    const admission = this.#lastAdmission.then(() => admitChat(deps, request));
-    this.#lastAdmission = admission.catch(() => undefined);
-    await admission;
   }
 
   /** Tells the client what is wrong. An error with an id ends that chat, so a running one is not named. */

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { OSLER_ERR_WEBSOCKET_FRAME, type OslerError } from '../../core/errors.ts';
 import { isRecord } from '../../core/is-record.ts';
+import { isJsonTooDeep, maxJsonDepth } from '../../core/json-depth.ts';
+import { describeIssues, fieldOf } from '../issue-lines.ts';
 import { hasHalfCharacter } from '../limits/json-body.ts';
 import { ClientFrame, clientFrameTypes } from './frames.ts';
 
 const idChars = 64;
-/** A reply must not be as long as what it is about. */
-const shownChars = 120;
-const shownIssues = 8;
+const shownTypeChars = 120;
 
 /** A client's frame, or why it is none; `id` is the chat that it meant, where it said so. */
 export type FrameReading =
@@ -22,22 +22,21 @@ export function readFrame(data: string, isBinary: boolean): FrameReading {
     param,
   });
   if (isBinary) return refuse('it is binary, and frames are JSON text');
+  if (isJsonTooDeep(data)) return refuse(`it is nested deeper than ${maxJsonDepth} levels`);
   const value = parseJson(data);
   if (value === undefined) return refuse('it is not JSON');
   if (hasHalfCharacter(data)) return refuse('it holds half a character (a lone \\ud8…)');
   if (!isRecord(value)) return refuse('it is not a JSON object');
   const { type } = value;
   if (typeof type !== 'string' || !clientFrameTypes.includes(type)) {
-    const given = typeof type === 'string' ? `the type "${type.slice(0, shownChars)}" is unknown` : 'it has no type';
+    const given = typeof type === 'string' ? `the type "${type.slice(0, shownTypeChars)}" is unknown` : 'it has no type';
     return refuse(`${given}; the types are ${clientFrameTypes.join(', ')}`, null, 'type');
   }
   const parsed = ClientFrame.safeParse(value);
   if (parsed.success) return { frame: parsed.data };
   const { issues } = parsed.error;
-  const lines = issues.slice(0, shownIssues).map((issue) => `${issue.path.join('.') || type}: ${issue.message}`.slice(0, shownChars));
-  if (issues.length > shownIssues) lines.push(`and ${issues.length - shownIssues} more`);
   const id = z.string().min(1).max(idChars).safeParse(value['id']).data ?? null;
-  return refuse(`it has ${issues.length} problem(s): ${lines.join('; ')}`, id, issues[0]?.path.join('.').slice(0, shownChars) || null);
+  return refuse(`it has ${describeIssues(issues, type)}`, id, fieldOf(issues[0]));
 }
 
 /** Undefined where the text is no JSON, which itself knows no undefined. */

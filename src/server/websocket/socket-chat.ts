@@ -35,6 +35,7 @@ export class SocketChat {
   readonly #pending: PendingFrames;
   readonly #stop = new AbortController();
   #answer: RunningAnswer | undefined;
+  #wantsAnswerNow = false;
   /** The last frame is there or needs none. */
   #isOver = false;
 
@@ -48,7 +49,9 @@ export class SocketChat {
     this.finished = this.#run(model, plan);
   }
 
+  /** Closes a running thought, or the one to come where the chat is still on its way to the engine. */
   answerNow(): void {
+    this.#wantsAnswerNow = true;
     this.#answer?.answerNow();
   }
 
@@ -76,8 +79,11 @@ export class SocketChat {
       await this.#place.admit();
       this.#stop.signal.throwIfAborted();
       this.#send(this.#startedFrame(model, request.seed));
-      this.#answer = answerQuestion(deps, model, request, this.#stop.signal);
-      for await (const event of this.#answer.events) {
+      const answer = answerQuestion(deps, model, request, this.#stop.signal);
+      this.#answer = answer;
+      // Once the loop below has begun: an engine may know nothing yet of an answer that nobody reads.
+      if (this.#wantsAnswerNow) queueMicrotask(() => answer.answerNow());
+      for await (const event of answer.events) {
         // An engine that heeds no signal is left here.
         if (this.#stop.signal.aborted) break;
         this.#sendEvent(event, choice);

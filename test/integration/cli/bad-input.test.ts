@@ -53,6 +53,7 @@ describe('osler', () => {
     ['a port that is no number', ['serve', '--model', 'x=y', '--port', 'http'], 'a whole number is wanted'],
     ['a port that there cannot be', ['serve', '--model', 'x=y', '--port', '70000'], 'a port is at most 65535'],
     ['no slots', ['serve', '--model', 'x=y', '--slots', '0'], '1 or more is wanted'],
+    ['more slots than llama.cpp has', ['serve', '--model', 'x=y', '--slots', '300'], 'lower --slots from "300"'],
   ])('ends with 2 on %s', async (_title, words, message) => {
     const result = await runOsler(words, { home });
     expect(result.exitCode).toBe(2);

@@ -71,8 +71,15 @@ describe('every reply', () => {
 
   it('carries them on a stream and on an error, too', async () => {
     const service = await startService();
-    for (const changes of [{ stream: true }, { n: 2 }])
-      expect((await postChat(service, changes)).headers['x-content-type-options']).toBe('nosniff');
+    for (const [changes, status] of [
+      [{ stream: true }, 200],
+      [{ n: 0 }, 400],
+      [{ model: 'gpt-4o' }, 404],
+    ] as const) {
+      const reply = await postChat(service, changes);
+      expect(reply.statusCode).toBe(status);
+      expect(reply.headers['x-content-type-options']).toBe('nosniff');
+    }
   });
 });
 

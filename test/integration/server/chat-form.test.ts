@@ -48,6 +48,14 @@ describe('response_format', () => {
     expect(seen[1]).not.toHaveProperty('grammar');
   });
 
+  it.each(['json_object', 'json_schema'])('takes a schema where llama-server has it, beside the type %s', async (type) => {
+    const { service, seen } = await serve();
+    const schema = { type: 'object', properties: { certainty: { enum: [1, 2] } } };
+    const [{ message }] = Completion.parse((await postChat(service, { response_format: { type, schema } })).json()).choices;
+    expect(JSON.parse(message.content ?? '')).toEqual({ certainty: 1 });
+    expect(seen[0]?.grammar).toEqual({ type: 'json-schema', schema: { ...schema, additionalProperties: false } });
+  });
+
   it('opens the thought for a model that would decide itself, where its template knows the tag', async () => {
     const source = "{% for m in messages %}{{ m.content.split('<think>')[0] }}{% endfor %}\nA:";
     const { service, seen } = await serve(source);

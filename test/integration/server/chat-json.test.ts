@@ -118,6 +118,8 @@ describe('POST /v1/chat/completions, whole', () => {
       max_tokens: 7,
     });
     await complete(service);
+    await complete(service, { repetition_penalty: 1.2 });
+    expect(seen[2]?.sampling.repeatPenalty).toBe(1.2);
     expect(seen[0]).toMatchObject({ maxTokens: 100, sampling: { temperature: 0, topP: 0.5, topK: 40, minP: 0.1, repeatPenalty: 1.1 } });
     expect(seen[1]).toMatchObject({ maxTokens: null, sampling: { temperature: 0.6, topP: 0.95, topK: 0, minP: 0, repeatPenalty: 1 } });
   });

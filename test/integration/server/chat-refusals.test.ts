@@ -39,6 +39,19 @@ describe('POST /v1/chat/completions refuses', () => {
     ['verbosity', { verbosity: 'low' }],
     ['best_of', { best_of: 2 }],
     ['grammar', { grammar: 'root ::= "a"' }],
+    ['response_format.schema', { response_format: { type: 'json_object', schema: { type: 'string', pattern: '^a' } } }],
+    ['n_predict', { n_predict: 5 }],
+    ['ignore_eos', { ignore_eos: true }],
+    ['min_tokens', { min_tokens: 5 }],
+    ['stop_token_ids', { stop_token_ids: [2] }],
+    ['mirostat', { mirostat: 2 }],
+    ['include_reasoning', { include_reasoning: false }],
+    ['guided_regex', { guided_regex: 'a+' }],
+    ['repetition_penalty', { repetition_penalty: 1.2, repeat_penalty: 1.1 }],
+    ['chat_template_kwargs.tools', { chat_template_kwargs: { tools: [{ name: 'f' }] } }],
+    ['chat_template_kwargs.messages', { chat_template_kwargs: { messages: [{ role: 'user', content: 'y' }] } }],
+    ['chat_template_kwargs.add_generation_prompt', { chat_template_kwargs: { add_generation_prompt: false } }],
+    ['add_generation_prompt', { add_generation_prompt: false }],
     [
       'messages.0.content.1',
       {
@@ -69,6 +82,18 @@ describe('POST /v1/chat/completions refuses', () => {
       expect(error).toMatchObject({ type: 'invalid_request_error', param: name, code: 'OSLER_ERR_REQUEST_UNSUPPORTED' });
       expect(error.message).toContain(`"${name}"`);
     }
+  });
+
+  it('none of these where they ask for nothing', async () => {
+    const service = await startService();
+    const neutral = { n_predict: -1, ignore_eos: false, min_tokens: 0, stop_token_ids: [], mirostat: 0, typical_p: 1, guided_json: null };
+    const usual = { include_reasoning: true, add_generation_prompt: true, repetition_penalty: 1.1, repeat_penalty: 1.1, lora: [] };
+    const reply = await postChat(service, {
+      ...neutral,
+      ...usual,
+      chat_template_kwargs: { tools: null, add_generation_prompt: true },
+    });
+    expect(reply.statusCode, reply.body).toBe(200);
   });
 
   it.each([

@@ -89,6 +89,22 @@ describe('POST /v1/completions', () => {
     }
   });
 
+  it('sends the status of a stream after a second, whatever the engine does', async () => {
+    const engine = new ScriptedEngine({ reply: () => 'late', wordMs: 60_000 });
+    const service = await startService({ models: [servedModel(engine)] });
+    const leaving = new AbortController();
+    const startedMs = performance.now();
+    const reply = await fetch(`${await service.listen()}/v1/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'tuned', prompt: 'Gout', stream: true }),
+      signal: AbortSignal.any([leaving.signal, AbortSignal.timeout(10_000)]),
+    });
+    expect(reply.status).toBe(200);
+    expect(performance.now() - startedMs).toBeLessThan(5000);
+    leaving.abort();
+  });
+
   it.each([
     ['suffix', { suffix: 'end' }],
     ['best_of', { best_of: 3 }],
@@ -96,6 +112,13 @@ describe('POST /v1/completions', () => {
     ['prompt', { prompt: [1, 2, 3] }],
     ['prompt', { prompt: [[1, 2], [3]] }],
     ['prompt', { prompt: Array.from({ length: 17 }, () => 'x') }],
+    ['guided_json', { guided_json: { type: 'object' } }],
+    ['guided_regex', { guided_regex: 'a+' }],
+    ['json_schema', { json_schema: { type: 'object' } }],
+    ['tools', { tools: [{ type: 'function', function: { name: 'f' } }] }],
+    ['top_logprobs', { top_logprobs: 3 }],
+    ['ignore_eos', { ignore_eos: true }],
+    ['n_predict', { n_predict: 5 }],
   ])('refuses what it cannot honour, naming %s', async (name, body) => {
     const { service, seen } = await serve();
     const reply = await post(service, body);

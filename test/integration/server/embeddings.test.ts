@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { EmbeddingList } from '../../../src/server/openai/embedding.ts';
 import { servedModel, type Service, startService } from '../support/service.ts';
@@ -51,5 +52,34 @@ describe('POST /v1/embeddings', () => {
   it('is 503 while the engine loads, rather than waiting for it', async () => {
     const service = await startService({ models: [servedModel(new StubEngine(silent, { name: 'loading' }))] });
     expect((await post(service, {})).statusCode).toBe(503);
+  });
+
+  it('stops the work of clients that left, and counts them', async () => {
+    const signals: AbortSignal[] = [];
+    class EndlessEngine extends StubEngine {
+      override async ready() {
+        return { ...(await super.ready()), embeddingSize: 4 };
+      }
+
+      override async embed(_texts: readonly string[], signal: AbortSignal): Promise<never> {
+        signals.push(signal);
+        await once(signal, 'abort');
+        throw signal.reason;
+      }
+    }
+    const service = await startService({ models: [servedModel(new EndlessEngine(silent))] });
+    const origin = await service.listen();
+    const body = JSON.stringify({ model: 'tuned', input: 'gout' });
+    const headers = { 'content-type': 'application/json' };
+    const leaving = AbortSignal.timeout(300);
+    const requests = Array.from({ length: 20 }, async () =>
+      fetch(`${origin}/v1/embeddings`, { method: 'POST', body, headers, signal: leaving }),
+    );
+    await expect.poll(() => service.drain.running).toBe(20);
+    await Promise.allSettled(requests);
+    await expect.poll(() => service.drain.running).toBe(0);
+    expect(signals.every((signal) => signal.aborted)).toBe(true);
+    const metrics = await (await fetch(`${origin}/metrics`)).text();
+    expect(metrics).toContain('osler_requests_total{model="tuned",outcome="cancelled"} 20');
   });
 });

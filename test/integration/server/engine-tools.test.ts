@@ -24,8 +24,19 @@ describe('POST /tokenize and /detokenize', () => {
 
   it('refuse tokens that there are not', async () => {
     const service = await startService();
-    for (const tokens of [[12_345], [-1], [1.5], ['a'], [2 ** 31]])
-      expect((await post(service, '/detokenize', { tokens })).statusCode).toBe(400);
+    for (const token of [-1, 1.5, 'a', 2 ** 31]) {
+      const reply = await post(service, '/detokenize', { tokens: [token] });
+      expect(reply.statusCode).toBe(400);
+      expect(ErrorReply.parse(reply.json()).error.param).toBe('tokens.0');
+    }
+  });
+
+  it('refuse to read special tokens as text, by name', async () => {
+    const service = await startService();
+    const reply = await post(service, '/tokenize', { content: 'a', parse_special: false });
+    expect(reply.statusCode).toBe(400);
+    expect(ErrorReply.parse(reply.json()).error.param).toBe('parse_special');
+    expect((await post(service, '/tokenize', { content: 'a', parse_special: true })).statusCode).toBe(200);
   });
 });
 
@@ -39,6 +50,15 @@ describe('POST /apply-template', () => {
       expect(reply.prompt).toBe(seen.at(-1)?.prompt);
       expect(reply.osler.thought).toBe('enable_thinking' in changes ? 'off' : 'open');
     }
+  });
+
+  it.each(['add_generation_prompt', 'continue_final_message'])('refuses another end of the prompt, naming %s', async (name) => {
+    const service = await startService();
+    const value = name === 'continue_final_message';
+    const reply = await post(service, '/apply-template', chatBody({ [name]: value }));
+    expect(reply.statusCode).toBe(400);
+    expect(ErrorReply.parse(reply.json()).error.param).toBe(name);
+    expect((await post(service, '/apply-template', chatBody({ [name]: !value }))).statusCode).toBe(200);
   });
 });
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { GenerateRequest } from '../../../src/engine/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { chatBody, connectionsOf, postChat, scriptedModel, type Service, startService } from '../support/service.ts';
 import { channelOf, chunksOf, ErrorReply } from '../support/wire.ts';
@@ -224,16 +225,99 @@ describe('a body', () => {
       expect((await postRaw(service, body(whole))).statusCode, whole).toBe(200);
   });
 
-  it('of JSON nested a hundred thousand deep harms nothing', async () => {
+  const question = '"messages":[{"role":"user","content":"x"}]';
+  const deepBodies = (deep: string): [url: string, body: string][] => [
+    ['/v1/chat/completions', `{"model":"tuned",${question},"extra":${deep}}`],
+    ['/v1/chat/completions', `{"model":"tuned","messages":${deep}}`],
+    [
+      '/v1/chat/completions',
+      `{"model":"tuned",${question},"tools":[{"type":"function","function":{"name":"f","parameters":{"properties":${deep}}}}]}`,
+    ],
+    ['/v1/chat/completions', `{"model":"tuned",${question},"chat_template_kwargs":{"x":${deep}}}`],
+    ['/v1/responses', `{"model":"tuned","input":"x","metadata":{"x":${deep}}}`],
+    ['/api/runs', `{"set":{"x":${deep}}}`],
+  ];
+
+  it.each(deepBodies(`${'{"a":['.repeat(10_000)}1${']}'.repeat(10_000)}`))(
+    'of JSON nested twenty thousand deep is refused, wherever it stands: %s',
+    async (url, payload) => {
+      const service = await startService();
+      const reply = await service.app.inject({ method: 'POST', url, payload, headers: { 'content-type': 'application/json' } });
+      expect(reply.statusCode).toBe(400);
+      expect(ErrorReply.parse(reply.json()).error.message).toContain('nested deeper than 128 levels');
+      expect(service.log()).not.toMatch(/"level":[56]0/);
+    },
+  );
+
+  it('is refused for a past call’s arguments that are nested so deep, by name', async () => {
+    const seen: GenerateRequest[] = [];
+    const service = await startService({ models: [scriptedModel({ seen })] });
+    const ask = async (levels: number) =>
+      await postChat(service, {
+        messages: [
+          { role: 'user', content: 'x' },
+          {
+            role: 'assistant',
+            tool_calls: [
+              { id: 'a', type: 'function', function: { name: 'f', arguments: '{"a":'.repeat(levels) + '1' + '}'.repeat(levels) } },
+            ],
+          },
+          { role: 'tool', tool_call_id: 'a', content: 'y' },
+        ],
+      });
+    const reply = await ask(20_000);
+    expect(reply.statusCode).toBe(400);
+    expect(ErrorReply.parse(reply.json()).error.param).toBe('messages.1.tool_calls.0.function.arguments');
+    expect(seen).toEqual([]);
+    expect((await ask(100)).statusCode).toBe(200);
+  });
+
+  it('may hold brackets in its texts, as many as it likes', async () => {
     const service = await startService();
-    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
-    const [unknown, content] = [
-      await postRaw(service, JSON.stringify(chatBody({ extra: 1 })).replace('"extra":1', `"extra":${deep}`)),
-      await postRaw(service, `{"model":"tuned","messages":${deep}}`),
-    ];
-    expect([200, 400]).toContain(unknown.statusCode);
-    expect(content.statusCode).toBe(400);
-    expect((await postChat(service)).statusCode).toBe(200);
+    expect((await postChat(service, { messages: [{ role: 'user', content: `\\"${'[{'.repeat(1000)}` }] })).statusCode).toBe(200);
+  });
+
+  it('with two hundred thousand mistakes is refused at once, in a few words', async () => {
+    const service = await startService();
+    const wrong = Object.fromEntries(Array.from({ length: 200_000 }, (_, id) => [id, 'x']));
+    const startedMs = performance.now();
+    const bias = await postChat(service, { logit_bias: wrong });
+    const names = await service.app.inject({ method: 'POST', url: '/api/runs', payload: wrong });
+    expect(performance.now() - startedMs).toBeLessThan(2000);
+    expect(ErrorReply.parse(bias.json()).error).toMatchObject({
+      param: 'logit_bias',
+      message: expect.stringContaining('more than 300 tokens'),
+    });
+    for (const reply of [bias, names]) {
+      expect(reply.statusCode).toBe(400);
+      expect(reply.body.length).toBeLessThan(2000);
+    }
+  });
+
+  const long = Array.from({ length: 1_000_000 }, () => true);
+  it.each<[param: string, url: string, body: Record<string, unknown>]>([
+    ['messages.0.content', '/v1/chat/completions', { messages: [{ role: 'user', content: long }] }],
+    ['messages.0.tool_calls', '/v1/chat/completions', { messages: [{ role: 'assistant', tool_calls: long }] }],
+    ['prompt', '/v1/completions', { prompt: long.slice(0, 800_000) }],
+    ['input', '/v1/responses', { input: long.slice(0, 800_000) }],
+    ['input', '/v1/embeddings', { input: long.slice(0, 800_000) }],
+    ['tokens.0', '/detokenize', { tokens: long.slice(0, 800_000) }],
+  ])('with a long list of wrong things is refused at once, naming %s', async (param, url, body) => {
+    const service = await startService();
+    const payload = JSON.stringify({ model: 'tuned', ...body }).replaceAll('true', '[]');
+    const startedMs = performance.now();
+    const reply = await service.app.inject({ method: 'POST', url, payload, headers: { 'content-type': 'application/json' } });
+    expect(performance.now() - startedMs).toBeLessThan(1500);
+    expect(reply.statusCode).toBe(400);
+    expect(ErrorReply.parse(reply.json()).error.param).toBe(param);
+  });
+
+  it('tells the first few of many problems', async () => {
+    const service = await startService();
+    const reply = await postChat(service, { logit_bias: Object.fromEntries(Array.from({ length: 300 }, (_, id) => [id, 'x'])) });
+    const { message } = ErrorReply.parse(reply.json()).error;
+    expect(message).toMatch(/^The request has 300 problem\(s\): logit_bias\.0: .* and 292 more$/);
+    expect(message).not.toContain('logit_bias.8');
   });
 
   it('that would poison a prototype is refused', async () => {
@@ -262,6 +346,10 @@ describe('numbers', () => {
     ['temperature', '1e300'],
     ['top_p', '-1'],
     ['top_k', '-1'],
+    ['top_k', '4294967297'],
+    ['repeat_penalty', '0'],
+    ['repeat_penalty', '1e-300'],
+    ['repetition_penalty', '0'],
     ['seed', '-1'],
     ['seed', '4294967296'],
     ['n', '-1'],

@@ -2,6 +2,8 @@ import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TrainEvent } from '../../../src/core/schema/train-event.ts';
+import { tryLockFolder } from '../../../src/core/folder-lock.ts';
+import { ProgressWriter } from '../../../src/eval/evaluation-progress.ts';
 import { resolveRecipe } from '../../../src/train/recipe.ts';
 import { postChat, scriptedModel, type Service, startService } from '../support/service.ts';
 
@@ -77,5 +79,22 @@ describe('a training under way', () => {
 
     service.trainings.cancel(run.id);
     expect(await gauges()).toEqual(none);
+  });
+});
+
+describe('an evaluation under way', () => {
+  it('shows how far it is, and nothing once its process is gone', async () => {
+    const service = await startService();
+    const folder = path.join(service.home, 'evaluations/eval-1');
+    await mkdir(folder, { recursive: true });
+    const gauges = async () => {
+      const samples = await scrape(service);
+      return ['records', 'planned_records'].map((name) => samples.get(`osler_evaluation_${name}{evaluation="eval-1"}`));
+    };
+    new ProgressWriter(folder).update(7, 256);
+    const unlock = tryLockFolder(folder);
+    await expect.poll(gauges).toEqual([7, 256]);
+    unlock?.();
+    expect(await gauges()).toEqual([undefined, undefined]);
   });
 });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { QueueEngine } from '../support/queue-engine.ts';
-import { postChat, servedModel, type Service, startService } from '../support/service.ts';
+import { postChat, scriptedModel, servedModel, type Service, startService } from '../support/service.ts';
 import { ErrorReply } from '../support/wire.ts';
 
 async function startQueue(options: { slots: number; maxWaiting: number; isSilent?: boolean }, queueTimeoutMs = 60_000) {
@@ -18,6 +18,30 @@ async function metric(service: Service, line: string): Promise<string | undefine
     .find((candidate) => candidate.startsWith(`${line} `))
     ?.split(' ')[1];
 }
+
+describe('a request for more than could ever run and wait', () => {
+  it.each([
+    ['n', '/v1/chat/completions', { messages: [{ role: 'user', content: 'x' }], n: 8 }, '8 answers'],
+    ['n', '/v1/chat/completions', { messages: [{ role: 'user', content: 'x' }], n: 8, stream: true }, '8 answers'],
+    ['n', '/v1/completions', { prompt: ['a', 'b'], n: 8 }, '16 answers'],
+    ['prompt', '/v1/completions', { prompt: ['a', 'b', 'c'], n: 2 }, '6 answers'],
+  ])('is refused for good, naming %s: %s %j', async (param, url, body, asked) => {
+    const engine = new QueueEngine({ slots: 3, maxWaiting: 2 });
+    const service = await startService({ models: [servedModel(engine, { capacity: 5 })] });
+    const reply = await service.app.inject({ method: 'POST', url, payload: { model: 'tuned', ...body } });
+    expect(reply.statusCode).toBe(400);
+    const { error } = ErrorReply.parse(reply.json());
+    expect(error).toMatchObject({ param, code: 'OSLER_ERR_REQUEST_UNSUPPORTED' });
+    expect(error.message).toContain(asked);
+    expect(error.message).toContain('holds 5');
+  });
+
+  it('is taken where it just fits', async () => {
+    const service = await startService({ models: [{ ...scriptedModel(), capacity: 4 }] });
+    const body = { model: 'tuned', prompt: ['a', 'b'], n: 2 };
+    expect((await service.app.inject({ method: 'POST', url: '/v1/completions', payload: body })).statusCode).toBe(200);
+  });
+});
 
 describe('a request that finds no slot', () => {
   it.each([false, true])('in time is refused with 503 and a time to come again (stream: %s)', async (isStreamed) => {

@@ -33,6 +33,12 @@ describe('the rate limit', () => {
     expect((await models(service, {}, '192.0.2.8')).statusCode).toBe(200);
   });
 
+  it('lets as many through of those that come at once as it lets through one by one', async () => {
+    const service = await startService({ deps: { rateLimitPerMinute: 3 } });
+    const replies = await Promise.all(Array.from({ length: 5 }, () => models(service)));
+    expect(replies.map((reply) => reply.statusCode).toSorted((a, b) => a - b)).toEqual([200, 200, 200, 429, 429]);
+  });
+
   it('counts each key by itself, wherever it is used', async () => {
     const service = await startService({ deps: { rateLimitPerMinute: 2 } });
     const [first, second] = [bearer(service), bearer(service)];

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { GenerateRequest } from '../../../src/engine/engine.ts';
+import { ScriptedEngine } from '../../../src/engine/scripted/scripted-engine.ts';
 import { ResponseObject } from '../../../src/server/openai/response-answer.ts';
-import { plainReply, scriptedModel, type Service, startService } from '../support/service.ts';
+import { plainReply, scriptedModel, servedModel, type Service, startService } from '../support/service.ts';
 import { ErrorReply, parseSse } from '../support/wire.ts';
 
 async function post(service: Service, body: Record<string, unknown> = {}) {
@@ -71,6 +72,37 @@ describe('POST /v1/responses', () => {
     for (const text of ['Be brief.', 'First?', 'First answer.', 'Second?']) expect(seen[0]?.prompt).toContain(text);
     expect(seen[0]?.prompt).not.toContain('old thought');
     expect(seen[0]).toMatchObject({ maxTokens: 50, thinkingBudgetTokens: 512, seed: 3 });
+  });
+
+  it('draws as it is asked to, and says so', async () => {
+    const { service, seen } = await serve();
+    const drawing = { frequency_penalty: 0.5, presence_penalty: -0.5, top_p: 0.8, temperature: 0.3 };
+    const more = { top_k: 40, min_p: 0.1, repetition_penalty: 1.1, stop: 'lack', logit_bias: { 3: 1 } };
+    const response = (await post(service, { ...drawing, ...more })).json();
+    expect(response).toMatchObject(drawing);
+    expect(response.output[1].content[0].text).toBe('It is scurvy, from ');
+    expect(seen[0]).toMatchObject({
+      sampling: { temperature: 0.3, topP: 0.8, topK: 40, minP: 0.1, frequencyPenalty: 0.5, presencePenalty: -0.5, repeatPenalty: 1.1 },
+      logitBias: { 3: 1 },
+    });
+    expect((await post(service)).json()).toMatchObject({ frequency_penalty: 0, presence_penalty: 0 });
+  });
+
+  it('takes as many messages as a chat, and refuses one more by name', async () => {
+    const service = await startService({ models: [scriptedModel({ contextTokens: 1e9 })] });
+    const input = Array.from({ length: 1024 }, () => ({ role: 'user', content: 'x' }));
+    expect((await post(service, { input, instructions: 'Be brief.' })).statusCode).toBe(200);
+    const reply = await post(service, { input: [...input, ...input.slice(0, 1)] });
+    expect(reply.statusCode).toBe(400);
+    expect(ErrorReply.parse(reply.json()).error).toMatchObject({ param: 'input', message: expect.stringContaining('1024') });
+  });
+
+  it('names the effort as this interface does where the template cannot switch the thought off', async () => {
+    const engine = new ScriptedEngine({ reply: () => 'x' });
+    const service = await startService({ models: [servedModel(engine, { source: '{{ messages[0].content }}<think>\n' })] });
+    const reply = await post(service, { reasoning: { effort: 'none' } });
+    expect(reply.statusCode).toBe(400);
+    expect(ErrorReply.parse(reply.json()).error).toMatchObject({ param: 'reasoning.effort', code: 'OSLER_ERR_REQUEST_UNSUPPORTED' });
   });
 
   it('holds the answer to a schema', async () => {
@@ -147,6 +179,11 @@ describe('POST /v1/responses', () => {
       },
     ],
     ['input.0.content.0', { input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'data:' }] }] }],
+    ['ignore_eos', { ignore_eos: true }],
+    ['n', { n: 2 }],
+    ['response_format', { response_format: { type: 'json_object' } }],
+    ['reasoning_effort', { reasoning_effort: 'low' }],
+    ['max_tokens', { max_tokens: 5 }],
     ['text.format.schema', { text: { format: { type: 'json_schema', schema: { type: 'string', pattern: 'x' } } } }],
   ])('refuses what it cannot honour, naming %s', async (name, body) => {
     const { service, seen } = await serve();

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { ScriptedEngine } from '../../../src/engine/scripted/scripted-engine.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import { eventually } from '../support/eventually.ts';
-import { scriptedModel, startService } from '../support/service.ts';
+import { scriptedModel, servedModel, startService } from '../support/service.ts';
 
 const thoughtful = `${'I weigh it. '.repeat(40)}</think>\n\nThe end.`;
 const endless = `${'I think on and on. '.repeat(2000)}</think>\n\nDone.`;
@@ -109,6 +110,30 @@ describe('a chat on a websocket', () => {
     expect(await client.next('thought-closed', 'a')).toEqual({ type: 'thought-closed', id: 'a', how: 'client' });
     await client.next('done', 'a');
     expect(client.text('a', 'content')).toBe('Done.');
+  });
+
+  it('that is told so in the same breath as it is sent does so, too, by an engine that knows only what has begun', async () => {
+    const engine = new ScriptedEngine({ reply: () => endless, wordMs: 1 });
+    const generate = engine.generate.bind(engine);
+    engine.generate = (request, signal) => {
+      const generation = generate(request, signal);
+      let hasBegun = false;
+      return {
+        answerNow: () => {
+          if (hasBegun) generation.answerNow();
+        },
+        [Symbol.asyncIterator]: () => {
+          hasBegun = true;
+          return generation[Symbol.asyncIterator]();
+        },
+      };
+    };
+    const service = await startService({ models: [servedModel(engine)] });
+    const client = await ChatClient.open(await service.listen());
+    client.chat('a');
+    client.send({ type: 'answer-now', id: 'a' });
+    expect(await client.next('thought-closed', 'a')).toMatchObject({ how: 'client' });
+    await client.next('done', 'a');
   });
 
   it('tells the model’s tool calls whole', async () => {

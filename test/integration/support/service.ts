@@ -9,6 +9,7 @@ import { openStore } from '../../../src/core/store.ts';
 import { ChatTemplate } from '../../../src/engine/chat-template.ts';
 import type { Engine, GenerateRequest } from '../../../src/engine/engine.ts';
 import { ScriptedEngine, type ScriptedEngineOptions } from '../../../src/engine/scripted/scripted-engine.ts';
+import { readEvaluationProgress } from '../../../src/eval/evaluation-progress.ts';
 import { KeyStore } from '../../../src/server/auth/key-store.ts';
 import { buildApp, type ServerDeps } from '../../../src/server/app.ts';
 import { Drain } from '../../../src/server/drain.ts';
@@ -67,6 +68,7 @@ export async function startService(
   const app = await buildApp({
     models: new ServedModels(options.models ?? [scriptedModel()]),
     trainings,
+    evaluations: async () => await readEvaluationProgress(home),
     clock: systemClock,
     keys,
     apiKey: options.apiKey ?? null,

@@ -1,5 +1,5 @@
 import { OSLER_ERR_REQUEST_UNSUPPORTED } from '../../../src/core/errors.ts';
-import type { Engine, EngineEvent, EngineState, GenerateRequest } from '../../../src/engine/engine.ts';
+import type { Embeddings, Engine, EngineInfo, EngineEvent, EngineState, GenerateRequest } from '../../../src/engine/engine.ts';
 import { defaultThoughtTags } from '../../../src/engine/thought-splitter.ts';
 
 /** An engine made of one generator, for what a script cannot do: throwing at once, or hanging until the iteration is left. */
@@ -21,7 +21,7 @@ export class StubEngine implements Engine {
     return { running: this.#running, waiting: 0, restarts: 0, occupancy: 0 };
   }
 
-  async ready() {
+  async ready(): Promise<EngineInfo> {
     return { contextTokens: 4096, slots: 1, device: 'stub', embeddingSize: null };
   }
 
@@ -37,7 +37,7 @@ export class StubEngine implements Engine {
     return '';
   }
 
-  async embed(): Promise<never> {
+  async embed(_texts: readonly string[], _signal?: AbortSignal): Promise<Embeddings> {
     throw new OSLER_ERR_REQUEST_UNSUPPORTED('model', 'the stub makes no embeddings');
   }
 

@@ -1,6 +1,8 @@
-import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, closeSync, copyFileSync, existsSync, mkdirSync, openSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { tryLockFolder } from '../../../src/core/folder-lock.ts';
 import { listOldCaches } from '../../../src/core/old-caches.ts';
 import { errorOf } from '../../support/error-of.ts';
@@ -61,6 +63,34 @@ describe('listOldCaches', () => {
     });
     expect(await listOldCaches(home, before)).toEqual([]);
     expect(await listOldCaches(path.join(home, 'none'), before)).toEqual([]);
+  });
+
+  it.runIf(process.platform === 'linux')('leaves what a process has open or mapped, such as the weights of a running server', async () => {
+    const home = temporaryFolder();
+    write(home, {
+      'cache/gguf/free-0011-q8_0.gguf': {},
+      'cache/gguf/mapped-0011-q8_0.gguf': {},
+      'cache/hub/models/owner/open/0a1b/model.gguf': {},
+      'cache/hub/models/owner/open/0a1b2/model.gguf': {},
+    });
+    const mapped = path.join(home, 'cache/gguf/mapped-0011-q8_0.gguf');
+    const open = path.join(home, 'cache/hub/models/owner/open/0a1b/model.gguf');
+    // A program is mapped as weights are: its process has no descriptor of it.
+    copyFileSync('/bin/sleep', mapped);
+    chmodSync(mapped, 0o700);
+    const child = spawn(mapped, ['60']);
+    onTestFinished(() => void child.kill());
+    await once(child, 'spawn');
+    const descriptor = openSync(open, 'r');
+    onTestFinished(() => closeSync(descriptor));
+    utimesSync(mapped, old, old);
+    const link = path.join(temporaryFolder(), 'home');
+    symlinkSync(home, link);
+    for (const place of [home, link])
+      expect((await listOldCaches(place, before)).map(({ name }) => name)).toEqual([
+        'cache/gguf/free-0011-q8_0.gguf',
+        'cache/hub/models/owner/open/0a1b2',
+      ]);
   });
 
   it('leaves a repository that is being downloaded', async () => {

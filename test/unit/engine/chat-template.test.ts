@@ -123,6 +123,8 @@ describe('ChatTemplate', () => {
     const source = '{{ bos_token }}{{ messages[0].content }}{{ extra }}{{ add_generation_prompt }}';
     const variables = { extra: '!', bos_token: 'X', messages: [], add_generation_prompt: false };
     expect(templateOf(source).render([question], { variables }).text).toBe('<s>What is gout?!true');
+    const withTools = templateOf('{{ messages[0].content }}{% if tools %} with tools{% endif %}');
+    expect(withTools.render([question], { variables: { tools: [{ name: 'f' }] } }).text).toBe('What is gout?');
   });
 
   it('is known by the digest of its text', () => {

@@ -103,6 +103,44 @@ describe('supportJsonSchema', () => {
     expect(refusal(schema).keyword).toBe('schema');
   });
 
+  it.each(['$ref', 'properties'])('takes a chain of two thousand definitions at once, each of which leads to the next by %s', (keyword) => {
+    const link = (name: string) => (keyword === '$ref' ? { $ref: name } : { type: 'object', properties: { next: { $ref: name } } });
+    const names = Array.from({ length: 1900 }, (_, index) => `D${index}`);
+    for (const order of [names, names.toReversed()]) {
+      const chain = order.map((name, index) => [name, index + 1 < order.length ? link(`#/$defs/${order[index + 1]}`) : integer]);
+      const startedMs = performance.now();
+      expect(supportJsonSchema({ $ref: `#/$defs/${order[0]}`, $defs: Object.fromEntries(chain) })).toHaveProperty('schema');
+      expect(performance.now() - startedMs).toBeLessThan(250);
+    }
+  });
+
+  it('finds the definition that a chain turns back to, and a value that ends on one way only', () => {
+    const chain = {
+      A: { $ref: '#/$defs/B' },
+      B: { anyOf: [integer, { $ref: '#/$defs/C' }] },
+      C: { anyOf: [integer, { $ref: '#/$defs/B' }] },
+    };
+    expect(refusal({ $ref: '#/$defs/A', $defs: chain })).toMatchObject({ keyword: '$ref', at: '#/$defs/B' });
+    const tree = {
+      type: 'object',
+      properties: { left: { $ref: '#/$defs/T' }, right: { anyOf: [{ $ref: '#/$defs/T' }, { type: 'null' }] } },
+    };
+    expect(refusal({ $ref: '#/$defs/T', $defs: { T: tree } })).toMatchObject({ at: '#' });
+    const leaf = { ...tree, properties: { ...tree.properties, left: { anyOf: [{ $ref: '#/$defs/T' }, integer] } } };
+    expect(supportJsonSchema({ $ref: '#/$defs/T', $defs: { T: leaf } })).toHaveProperty('schema');
+  });
+
+  it('takes long lists of names and types at once', () => {
+    const names = Array.from({ length: 2000 }, (_, index) => `p${index}`);
+    const properties = Object.fromEntries(names.map((name) => [name, integer]));
+    const required = Array.from({ length: 200_000 }, () => names.at(-1));
+    const startedMs = performance.now();
+    expect(supportJsonSchema({ type: 'object', properties, required })).toHaveProperty('schema');
+    const keywords = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`required${index}`, 1]));
+    expect(supportJsonSchema({ ...keywords, type: Array.from({ length: 3000 }, () => 'string') })).toHaveProperty('schema');
+    expect(performance.now() - startedMs).toBeLessThan(1000);
+  });
+
   it('takes what zod makes of a usual form', () => {
     const Node = z.object({
       verdict: z.enum(['yes', 'no']),

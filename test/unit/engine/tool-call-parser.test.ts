@@ -126,6 +126,11 @@ describe('ToolCallParser', () => {
     expect(parser.push('b> {"name"').content).toBe(' <b> {"name"');
   });
 
+  it('leaves a call as text whose arguments are nested too deep to be written again', () => {
+    const text = `<tool_call>{"name": "get_weather", "arguments": {"x": ${'['.repeat(20_000)}${']'.repeat(20_000)}}}</tool_call>`;
+    expect(parse([text])).toEqual({ content: text, calls: [] });
+  });
+
   it('gives no more calls than it may', () => {
     expect(parse([`${hermes}${hermes} and on`], { maxCalls: 1 })).toEqual({ content: 'and on', calls: [paris] });
   });

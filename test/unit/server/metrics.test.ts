@@ -6,7 +6,8 @@ import { runFolder } from '../../../src/train/run-folder.ts';
 import { Metrics } from '../../../src/server/metrics.ts';
 import { ServedModels } from '../../../src/server/served-model.ts';
 
-const metrics = new Metrics(new ServedModels([]), { list: () => [], folder: (id) => runFolder('/nowhere', id) });
+const trainings = { list: () => [], folder: (id: string) => runFolder('/nowhere', id) };
+const metrics = new Metrics(new ServedModels([]), trainings, async () => []);
 const docs = path.join(packageRoot, 'docs');
 
 /** Name, type, labels and meaning of each metric that there is. */

@@ -13,7 +13,7 @@ async function* blocksAfter(...pausesMs: number[]): AsyncGenerator<string, void>
 
 describe('sseStream', () => {
   it('sends comments while nothing comes, and loses no block to them', async () => {
-    const blocks = parseSse(await text(sseStream(blocksAfter(0, 200, 0), 20)));
+    const blocks = parseSse(await text(sseStream(blocksAfter(0, 200, 0), { keepAliveMs: 20 })));
     expect(blocks.filter((block) => block.data !== null).map((block) => block.data)).toEqual(['0', '1', '2']);
     const comments = blocks.slice(1, -2);
     expect(comments.length).toBeGreaterThanOrEqual(2);
@@ -46,6 +46,28 @@ describe('sseStream', () => {
     stream.destroy();
   });
 
+  it('cuts off a reader that takes nothing, and closes its source; one that reads slowly stays', async () => {
+    const closed: string[] = [];
+    async function* blocks(name: string) {
+      try {
+        for (;;) yield sseBlock('x'.repeat(10_000));
+      } finally {
+        closed.push(name);
+      }
+    }
+    const limits = { keepAliveMs: 10, stallMs: 300 };
+    const [stalled, slow] = [sseStream(blocks('stalled'), limits), sseStream(blocks('slow'), limits)];
+    const [one, other] = [stalled, slow].map((stream) => stream[Symbol.asyncIterator]());
+    await one?.next();
+    for (let reads = 0; reads < 30; reads += 1) {
+      await other?.next();
+      await sleep(20);
+    }
+    expect([stalled.destroyed, slow.destroyed]).toEqual([true, false]);
+    expect(closed).toEqual(['stalled']);
+    slow.destroy();
+  });
+
   it('closes its source when the reader leaves', async () => {
     let isClosed = false;
     async function* blocks() {
@@ -66,7 +88,7 @@ describe('sseStream', () => {
       yield* [] as string[];
       throw new Error('source broke');
     }
-    await expect(text(sseStream(blocks(), 10))).rejects.toThrow('source broke');
+    await expect(text(sseStream(blocks(), { keepAliveMs: 10 }))).rejects.toThrow('source broke');
   });
 });
 

@@ -110,7 +110,8 @@ describe('OpenAiEngine over completions', () => {
   it('ends with the thought where nothing is left for an answer', async () => {
     const { upstream, engine } = await open({ kind: 'llama-server' });
     const events = await collect(engine, requestOf(prompt, { thinkingBudgetTokens: 5, maxTokens: 7 }));
-    expect(finishOf(events)).toMatchObject({ reason: 'length', usage: { completionTokens: 7 } });
+    expect(finishOf(events)).toMatchObject({ reason: 'length', usage: { completionTokens: 5, reasoningTokens: 5 } });
+    expect(events.find((event) => event.type === 'thought-closed')?.how).toBe('never');
     expect(bodiesOf(upstream)).toHaveLength(1);
   });
 
@@ -197,6 +198,25 @@ describe('OpenAiEngine over completions', () => {
     expect(bodiesOf(upstream)).toMatchObject([{ max_tokens: 96 }, { max_tokens: 96 }]);
   });
 
+  it('asks a server of unknown kind, which may add prompt and limit up, for what its context has room for', async () => {
+    const { upstream, engine } = await open({ kind: 'vllm', contextTokens: 100 }, { as: 'other' });
+    expect(finishOf(await collect(engine, requestOf(prompt, { maxTokens: null }))).reason).toBe('length');
+    // 29 characters are estimated at 12 tokens.
+    expect(bodiesOf(upstream)).toMatchObject([{ max_tokens: 88 }]);
+    // 70 words are estimated at more than 100 tokens.
+    expect(finishOf(await collect(engine, requestOf(`${'word '.repeat(69)}<think>`, { maxTokens: null }))).reason).toBe('length');
+    expect(bodiesOf(upstream)[1]).toMatchObject({ max_tokens: 25 });
+    await collect(engine, requestOf(prompt, { maxTokens: 9 }));
+    expect(bodiesOf(upstream)[2]).toMatchObject({ max_tokens: 9 });
+  });
+
+  it('counts the closing tag of a budget of 0 with the prompt that it is sent in', async () => {
+    const { upstream, engine } = await open({ kind: 'llama-server' });
+    const events = await collect(engine, requestOf(prompt, { thinkingBudgetTokens: 0, maxTokens: 1 }));
+    expect(bodiesOf(upstream)).toMatchObject([{ prompt: 'user: A question.\n<think>\n\n</think>\n\n', max_tokens: 1 }]);
+    expect(finishOf(events).usage).toMatchObject({ completionTokens: 1, reasoningTokens: 0 });
+  });
+
   it('learns template, context and tokens from a llama-server', async () => {
     const { engine } = await open({ kind: 'llama-server', contextTokens: 777 });
     const description = await engine.describe();
@@ -235,6 +255,21 @@ describe('OpenAiEngine over completions', () => {
       expect(tokens).toHaveLength(3);
       expect(await engine.detokenize(tokens)).toBe('some words here');
     }
+  });
+
+  it('scores in turn with other requests, and refuses one too many', async () => {
+    const { upstream, engine } = await open({ kind: 'vllm', tokenMs: 5 }, { slots: 1, maxWaiting: 1 });
+    const controller = new AbortController();
+    const running = expect(collect(engine, requestOf(prompt, { maxTokens: 1000 }), controller.signal)).rejects.toThrow(/abort/i);
+    await expect.poll(() => engine.load.running, patiently).toBe(1);
+    const scoring = engine.score(prompt, ['one two']);
+    await expect.poll(() => engine.load.waiting, patiently).toBe(1);
+    expect(await errorOf(() => engine.score(prompt, ['one two']))).toMatchObject({ code: 'OSLER_ERR_QUEUE_FULL', statusCode: 503 });
+    expect(bodiesOf(upstream).filter((body) => body['echo'] === true)).toEqual([]);
+    controller.abort();
+    await running;
+    expect(await scoring).toHaveLength(1);
+    expect(engine.load).toMatchObject({ running: 0, waiting: 0 });
   });
 
   it('scores by vLLM’s echo, segment by segment', async () => {

@@ -3,7 +3,13 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { OpenAiEngine, type OpenAiEngineOptions } from '../../../../src/engine/openai/openai-engine.ts';
 import { collect, requestOf, textOf } from '../../../contract/engine-contract.ts';
 import { errorOf } from '../../../support/error-of.ts';
-import { sendJson, startUpstream, type UpstreamServer, type UpstreamServerOptions } from '../../../support/upstream-server.ts';
+import {
+  sendJson,
+  startUpstream,
+  type UpstreamServer,
+  type UpstreamServerOptions,
+  upstreamTemplate,
+} from '../../../support/upstream-server.ts';
 
 /** For what another process or socket does. */
 const patiently = { timeout: 10_000 };
@@ -29,6 +35,18 @@ async function upstreamOf(options: Partial<UpstreamServerOptions> = {}): Promise
   const upstream = await startUpstream({ kind: 'llama-server', ...options });
   onTestFinished(() => upstream.close());
   return upstream;
+}
+
+/** Fails the first `count` requests of a route; gives how many of them are left. */
+function failFirst(upstream: UpstreamServer, route: string, count: number, status: number): { count: number } {
+  const left = { count };
+  upstream.intercepts.unshift((seen, response) => {
+    if (seen.path !== route || left.count <= 0) return false;
+    left.count -= 1;
+    sendJson(response, status, { error: { message: 'Loading model', code: status } });
+    return true;
+  });
+  return left;
 }
 
 describe('state of OpenAiEngine', () => {
@@ -155,6 +173,87 @@ describe('state of OpenAiEngine', () => {
       .toMatchObject({ name: 'failed', reason: expect.stringContaining('another chat template') });
   });
 
+  it.each([429, 503])('waits at the start for the template of an upstream that lists its model and answers %i', async (status) => {
+    const upstream = await upstreamOf();
+    failFirst(upstream, '/props', 3, status);
+    const engine = engineAt(upstream.baseUrl);
+    expect(await engine.describe()).toMatchObject({ templateSource: upstreamTemplate });
+  });
+
+  it('serves again where the upstream came back and listed its model before it had loaded it', async () => {
+    const upstream = await upstreamOf();
+    const engine = engineAt(upstream.baseUrl, { timing: { checkMs: 20 } });
+    await engine.ready();
+    upstream.intercepts.push((_seen, response) => {
+      sendJson(response, 502, {});
+      return true;
+    });
+    await expect.poll(() => engine.state.name, patiently).toBe('restarting');
+    const left = failFirst(upstream, '/props', 3, 503);
+    upstream.intercepts.pop();
+    await expect.poll(() => left.count, patiently).toBe(0);
+    await expect.poll(() => engine.state, patiently).toEqual({ name: 'ready' });
+  });
+
+  it('asks again for a template that did not come in time', async () => {
+    const upstream = await upstreamOf();
+    let isFirst = true;
+    upstream.intercepts.push((seen) => {
+      if (seen.path !== '/props') return false;
+      const isSilent = isFirst;
+      isFirst = false;
+      return isSilent;
+    });
+    expect(await engineAt(upstream.baseUrl, { timing: { askMs: 100 } }).describe()).toMatchObject({ templateSource: upstreamTemplate });
+  });
+
+  it.each([404, 405, 501])('sends messages where the upstream has no route to tell its template (%i)', async (status) => {
+    const upstream = await upstreamOf();
+    failFirst(upstream, '/props', 1, status);
+    expect(await engineAt(upstream.baseUrl).describe()).toMatchObject({ kind: 'llama-server', templateSource: null });
+  });
+
+  it('sends messages where the upstream answers without a template', async () => {
+    const upstream = await upstreamOf({ template: null });
+    expect(await engineAt(upstream.baseUrl).describe()).toMatchObject({ templateSource: null });
+  });
+
+  it('fails at once, naming the route, where the upstream refuses to tell', async () => {
+    const upstream = await upstreamOf();
+    failFirst(upstream, '/props', 1, 403);
+    expect((await errorOf(() => engineAt(upstream.baseUrl).ready())).message).toContain('(403): set OSLER_UPSTREAM_KEYS, at /props');
+  });
+
+  it.each(['/tokenize', '/detokenize', '/v1/embeddings'])('does not take a passing failure of %s for having none', async (route) => {
+    const upstream = await upstreamOf();
+    upstream.intercepts.push((seen, response) => {
+      if (seen.path === '/v1/embeddings') sendJson(response, 200, { data: [{ index: 0, embedding: [3, 4] }] });
+      return seen.path === '/v1/embeddings';
+    });
+    failFirst(upstream, route, 3, 503);
+    const engine = engineAt(upstream.baseUrl);
+    expect(await engine.ready()).toMatchObject({ embeddingSize: 2 });
+    expect(await engine.describe()).toMatchObject({ addedBos: '<s>', closeTokens: 2, tokenizer: expect.anything() });
+  });
+
+  it.each([400, 403, 404, 500, 501])('does without what the upstream refuses for good (%i)', async (status) => {
+    const upstream = await upstreamOf();
+    for (const route of ['/tokenize', '/v1/embeddings']) failFirst(upstream, route, Infinity, status);
+    expect(await engineAt(upstream.baseUrl).describe()).toMatchObject({ tokenizer: null, addedBos: '', embeddingSize: null });
+  });
+
+  it('is closed and not ready when it is closed while the upstream is asked', async () => {
+    const upstream = await upstreamOf();
+    upstream.intercepts.push((seen) => seen.path === '/v1/embeddings');
+    const engine = engineAt(upstream.baseUrl);
+    const ready = errorOf(() => engine.ready());
+    await expect.poll(() => upstream.requests.at(-1)?.path, patiently).toBe('/v1/embeddings');
+    await engine.close();
+    expect((await ready).message).toContain('the engine was closed');
+    await expect.poll(() => upstream.requests.at(-1)?.isAborted, patiently).toBe(true);
+    expect(engine.state.name).toBe('closed');
+  });
+
   it('takes so many requests at once, keeps so many waiting, and refuses the next', async () => {
     const upstream = await upstreamOf({ tokenMs: 5 });
     const engine = engineAt(upstream.baseUrl);
@@ -205,6 +304,31 @@ describe('state of OpenAiEngine', () => {
       ],
       tokens: 5,
     });
+  });
+
+  it('embeds in turn with other requests, refuses one too many, and stops when the client gives up', async () => {
+    const upstream = await upstreamOf();
+    upstream.intercepts.push((seen, response) => {
+      if (seen.path !== '/v1/embeddings') return false;
+      const isProbe = !Array.isArray(seen.body['input']);
+      if (isProbe) sendJson(response, 200, { data: [{ index: 0, embedding: [3, 4] }] });
+      return true;
+    });
+    const engine = engineAt(upstream.baseUrl, { slots: 1, maxWaiting: 1 });
+    await engine.ready();
+    const [first, second] = [new AbortController(), new AbortController()];
+    const running = expect(engine.embed(['a'], first.signal)).rejects.toThrow('gone');
+    await expect.poll(() => engine.load, patiently).toMatchObject({ running: 1, waiting: 0 });
+    const waiting = expect(engine.embed(['b'], second.signal)).rejects.toThrow('no longer wanted');
+    await expect.poll(() => engine.load, patiently).toMatchObject({ running: 1, waiting: 1 });
+    expect(await errorOf(() => engine.embed(['c']))).toMatchObject({ code: 'OSLER_ERR_QUEUE_FULL', statusCode: 503 });
+    second.abort(new Error('no longer wanted'));
+    await waiting;
+    await expect.poll(() => upstream.requests.at(-1)?.body['input'], patiently).toEqual(['a']);
+    first.abort(new Error('gone'));
+    await running;
+    await expect.poll(() => upstream.requests.at(-1)?.isAborted, patiently).toBe(true);
+    expect(engine.load).toMatchObject({ running: 0, waiting: 0 });
   });
 
   it('refuses embeddings by name where the upstream makes none', async () => {

@@ -62,7 +62,15 @@ describe('a client’s frame', () => {
 
   it('is refused, and nothing worse, where it is nested a hundred thousand times', () => {
     const deep = '['.repeat(100_000) + ']'.repeat(100_000);
-    expect(readFrame(deep, false)).toHaveProperty('error');
-    expect(readFrame(`{"type":"chat","id":"a","request":{"model":"tuned","messages":${deep}}}`, false)).toHaveProperty('error');
+    const tools = `[{"type":"function","function":{"name":"f","parameters":{"x":${deep}}}}]`;
+    const messages = '[{"role":"user","content":"x"}]';
+    for (const text of [
+      deep,
+      `{"type":"chat","id":"a","request":{"model":"tuned","messages":${deep}}}`,
+      `{"type":"chat","id":"a","request":{"model":"tuned","messages":${messages},"tools":${tools}}}`,
+    ]) {
+      const reading = readFrame(text, false);
+      expect('error' in reading && reading.error.message).toContain('nested deeper than 128 levels');
+    }
   });
 });
