@@ -39,7 +39,10 @@ export function backendName(choice: BackendChoice): string {
  * On the CPU, libuv gets one worker thread: each of its threads that calls llama.cpp has a team of OpenMP threads of its own, and
  * with more threads than cores they sleep at every barrier instead of waiting awake. Measured on 2 cores, SmolLM2-135M: 1.5 to 2.3
  * times the tokens (docs/decisions/0012). On a GPU the worker threads sample in parallel.
+ *
+ * glibc keeps its first limit for memory that goes back to the system when it is freed. It would raise it to the size of a sampler
+ * (see NativeGarbage) once one was freed, and the gaps that samplers leave would make the process grow all the same.
  */
 export function engineEnvironment(backend: BackendChoice): Record<string, string> {
-  return backend.gpu === 'off' ? { UV_THREADPOOL_SIZE: '1' } : {};
+  return { MALLOC_MMAP_THRESHOLD_: '131072', ...(backend.gpu === 'off' && { UV_THREADPOOL_SIZE: '1' }) };
 }

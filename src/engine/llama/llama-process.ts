@@ -234,7 +234,8 @@ export class LlamaProcess {
 
 function startChild(backend: BackendChoice) {
   const file = path.join(import.meta.dirname, `child${path.extname(import.meta.filename)}`);
-  return execa(process.execPath, [file], {
+  // NativeGarbage collects; the young generation is kept small as in bin/osler.js.
+  return execa(process.execPath, ['--expose-gc', '--max-semi-space-size=8', file], {
     ipc: true,
     serialization: 'json',
     stdin: 'ignore',

@@ -3,6 +3,7 @@ import type { Embeddings, EngineEvent, GenerateRequest } from '../engine.ts';
 import { backendName } from './backend-choice.ts';
 import { LockstepDriver } from './driver.ts';
 import type { ChildFault, LoadedInfo, LoadOptions, Question } from './protocol.ts';
+import { NativeGarbage } from './native-garbage.ts';
 import { RequestFault } from './request-fault.ts';
 import { TurnTaking } from './turn-taking.ts';
 
@@ -18,15 +19,22 @@ export class LoadedModel {
   readonly #model: LlamaModel;
   readonly #drivers: readonly LockstepDriver[];
   readonly #turns: TurnTaking;
+  readonly #garbage: NativeGarbage;
   readonly #options: LoadOptions;
   #embedding: Promise<LlamaEmbeddingContext> | undefined;
   /** Questions under way that a cancel can end. */
   readonly #embeddingIds = new Set<number>();
 
-  private constructor(model: LlamaModel, drivers: readonly LockstepDriver[], turns: TurnTaking, options: LoadOptions) {
+  private constructor(
+    model: LlamaModel,
+    parts: { drivers: readonly LockstepDriver[]; turns: TurnTaking; garbage: NativeGarbage },
+    options: LoadOptions,
+  ) {
+    const { drivers, turns, garbage } = parts;
     this.#model = model;
     this.#drivers = drivers;
     this.#turns = turns;
+    this.#garbage = garbage;
     this.#options = options;
     const { llama } = model;
     const { hasEncoder, hasDecoder } = model.fileInsights;
@@ -41,6 +49,7 @@ export class LoadedModel {
   static async load(llama: Llama, options: LoadOptions, events: ModelEvents): Promise<LoadedModel> {
     const model = await llama.loadModel({ modelPath: options.file });
     const turns = new TurnTaking();
+    const garbage = new NativeGarbage();
     const drivers: LockstepDriver[] = [];
     for (const [arm, adapter] of options.arms.entries()) {
       const context = await model.createContext({
@@ -53,13 +62,19 @@ export class LoadedModel {
       });
       const driver = new LockstepDriver(
         context,
-        { onStep: (step, size) => events.onStep(arm, step, size), onFault: (id, fault) => events.onFault(id, fault) },
+        {
+          onStep: (step, size) => {
+            events.onStep(arm, step, size);
+            garbage.check();
+          },
+          onFault: (id, fault) => events.onFault(id, fault),
+        },
         // A GPU overlaps one context's decoding with the other's sampling.
         { slots: options.slots, tags: options.tags, ...(llama.gpu === false && { turns }) },
       );
       drivers.push(driver);
     }
-    return new LoadedModel(model, drivers, turns, options);
+    return new LoadedModel(model, { drivers, turns, garbage }, options);
   }
 
   generate(id: number, arm: number, request: GenerateRequest): void {
@@ -83,7 +98,7 @@ export class LoadedModel {
       case 'text':
         return this.#model.detokenize(this.#checked(question.tokens), true);
       case 'scores':
-        return await this.#drivers[question.arm]?.score(question.prompt, question.segments);
+        return await this.#drivers[question.arm]?.score(question.prompt, question.segments).finally(() => this.#garbage.check());
       case 'slots':
         return this.#drivers[question.arm]?.slots();
       case 'embeddings':

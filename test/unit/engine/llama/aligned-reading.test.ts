@@ -59,8 +59,9 @@ describe('alignReadings', () => {
       fc.property(cases, ({ lengths, prefixes }) => {
         const before = inOrder(prefixes.map((row, place) => row[place] ?? 0));
         const after = alignReadings(before, lengths, prefixes, passTokens);
-        expect(after.map(({ request }) => request).toSorted()).toEqual(before.map(({ request }) => request).toSorted());
-        expect(after.map(({ slot }) => slot).toSorted()).toEqual(before.map(({ slot }) => slot).toSorted());
+        const all = Array.from({ length: lengths.length }, (_, place) => place);
+        expect(new Set(after.map(({ request }) => request))).toEqual(new Set(all));
+        expect(new Set(after.map(({ slot }) => slot))).toEqual(new Set(all));
         for (const { request, slot, prefixTokens } of after) {
           expect(prefixTokens).toBeGreaterThanOrEqual(0);
           expect(prefixTokens).toBeLessThanOrEqual(prefixes[request]?.[slot] ?? 0);
