@@ -111,6 +111,33 @@ describe('LlamaEngine, forms of the answer', () => {
     expect(forced).toContain(piece);
   });
 
+  it('ends before a stop string, wherever its tokens are cut', async () => {
+    const request = requestOf(prompt, { maxTokens: 40, sampling: greedy, isThoughtPreopened: false });
+    const free = textOf(await collect(engine, request), 'answer');
+    // From the middle of one word to the middle of another.
+    const start = free.length >> 1;
+    const stop = free.slice(start, start + 9);
+    const events = await collect(engine, { ...request, stop: [stop] });
+    expect(textOf(events, 'answer')).toBe(free.slice(0, free.indexOf(stop)));
+    expect(events.at(-1)).toMatchObject({ type: 'finish', reason: 'stop' });
+  });
+
+  it('repeats itself less under penalties', async () => {
+    const repeats = async (changes: Partial<typeof greedy>): Promise<number> => {
+      const request = requestOf('Again and again and again and again and', {
+        isThoughtPreopened: false,
+        maxTokens: 48,
+        sampling: { ...greedy, ...changes },
+      });
+      const tokens = await engine.tokenize(textOf(await collect(engine, request), 'answer'));
+      return tokens.length - new Set(tokens).size;
+    };
+    const free = await repeats({});
+    expect(free).toBeGreaterThan(10);
+    for (const changes of [{ repeatPenalty: 1.5 }, { frequencyPenalty: 2 }, { presencePenalty: 2 }])
+      expect(await repeats(changes), JSON.stringify(changes)).toBeLessThan(free / 2);
+  });
+
   it('keeps a biased end of text from coming', async () => {
     const [end = -1] = await engine.tokenize('<|im_end|>');
     const finish = (

@@ -26,7 +26,7 @@ export const ChatUsage = z
   })
   .meta({ id: 'Usage' });
 
-const TopLogprob = z.looseObject({ token: z.string(), logprob: z.number(), bytes: z.array(z.int()) });
+const TopLogprob = z.looseObject({ token: z.string(), logprob: z.number(), bytes: z.array(z.int()).nullable() });
 
 /** Body of the reply to POST /v1/chat/completions. */
 export const ChatCompletion = z

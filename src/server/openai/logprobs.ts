@@ -7,8 +7,8 @@ const leastLogprob = -9999;
 export interface ChatLogprob {
   readonly token: string;
   readonly logprob: number;
-  /** UTF-8. */
-  readonly bytes: readonly number[];
+  /** UTF-8; null: a part of a character, whose bytes the engine does not tell. */
+  readonly bytes: readonly number[] | null;
   readonly top_logprobs: readonly Omit<ChatLogprob, 'top_logprobs'>[];
 }
 
@@ -17,7 +17,7 @@ export function encodeLogprobs(tokens: readonly TokenLogprob[]): { content: Chat
 }
 
 function encodeToken({ text, logprob }: { text: string; logprob: number }): Omit<ChatLogprob, 'top_logprobs'> {
-  return { token: text, logprob: finiteLogprob(logprob), bytes: [...Buffer.from(text)] };
+  return { token: text, logprob: finiteLogprob(logprob), bytes: text.includes('\uFFFD') ? null : [...Buffer.from(text)] };
 }
 
 /** Log-probabilities as the former completions API tells them. */

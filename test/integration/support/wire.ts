@@ -20,7 +20,7 @@ const ToolCall = z.strictObject({
   function: z.strictObject({ name: z.string(), arguments: z.string() }),
 });
 
-const Token = z.strictObject({ token: z.string(), logprob: z.number().max(0), bytes: z.array(z.int().min(0).max(255)) });
+const Token = z.strictObject({ token: z.string(), logprob: z.number().max(0), bytes: z.array(z.int().min(0).max(255)).nullable() });
 const Logprobs = z.strictObject({ content: z.array(Token.extend({ top_logprobs: z.array(Token) })), refusal: z.null() });
 const FinishReason = z.enum(['stop', 'length', 'tool_calls']);
 
