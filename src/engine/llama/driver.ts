@@ -7,7 +7,8 @@ import { AnswerGrammars } from './answer-grammar.ts';
 import type { ChildFault } from './protocol.ts';
 import { faultOf, RequestFault } from './request-fault.ts';
 import { scoreSegments } from './score-segments.ts';
-import { chooseSlots } from './slot-choice.ts';
+import { findFollowers, planCopies, type PrefixCopier } from './shared-prefix.ts';
+import { chooseSlots, type SlotView } from './slot-choice.ts';
 import { type Job, SlotRun } from './slot.ts';
 import { parameterOutsideGrammars } from './token-steps.ts';
 import { TurnTaking } from './turn-taking.ts';
@@ -29,6 +30,8 @@ export interface DriverOptions {
   readonly tags: ThoughtTags;
   /** What one more pass over the weights costs, in prompt tokens read. */
   readonly passTokens?: number;
+  /** Copies what one slot has read to another; left out: each reads for itself. */
+  readonly copier?: PrefixCopier | undefined;
   /** Shared by drivers that must not compute at the same time; left out: this one has its own. */
   readonly turns?: TurnTaking;
 }
@@ -49,6 +52,7 @@ export class LockstepDriver {
   readonly #grammars: AnswerGrammars;
   readonly #batchTokens: number;
   readonly #contextTokens: number;
+  readonly #copier: PrefixCopier | undefined;
   readonly #passTokens: number;
   /** Whether a cache can be cut back to any place. */
   readonly #canReadAgain: boolean;
@@ -70,6 +74,7 @@ export class LockstepDriver {
     this.#grammars = new AnswerGrammars(context.model);
     this.#batchTokens = context.batchSize;
     this.#passTokens = options.passTokens ?? defaultPassTokens;
+    this.#copier = options.copier;
     this.#canReadAgain = !this.#sequences.some((sequence) => sequence.needsCheckpoints);
     this.#contextTokens = this.#sequences[0]?.contextSize ?? context.contextSize;
     // The way the training text closes a thought, so that a forced close looks to the model like its own.
@@ -191,12 +196,12 @@ export class LockstepDriver {
 
   async #admit(): Promise<void> {
     const isFree = this.#runs.map((run) => run === undefined);
-    const jobs = this.#waiting.splice(0, isFree.filter(Boolean).length);
+    const jobs = await this.#takeWaiting(isFree.filter(Boolean).length);
     if (jobs.length === 0) return;
     const prefixTokens = jobs.map((job) =>
       this.#sequences.map((sequence, slot) => (isFree[slot] === true ? commonPrefixTokens(sequence, job) : 0)),
     );
-    const slots = this.#sequences.map((sequence, slot) => ({ isFree: isFree[slot] === true, cachedTokens: sequence.nextTokenIndex }));
+    const slots = this.#slotViews();
     const choices = this.#canReadAgain
       ? alignReadings(
           chooseSlots(slots, prefixTokens),
@@ -225,6 +230,37 @@ export class LockstepDriver {
       const result = results[index];
       if (result?.status === 'rejected') await this.#fail(slot, run, result.reason);
     }
+  }
+
+  /**
+   * Takes requests that can be admitted to so many free slots. Those that begin as another that is being read stay, until they can
+   * have that beginning copied; a copy is made while its request still waits, so that a cancel finds it.
+   */
+  async #takeWaiting(free: number): Promise<Job[]> {
+    if (this.#copier === undefined || !this.#canReadAgain) return this.#waiting.splice(0, free);
+    const jobs = this.#waiting.slice(0, free);
+    if (jobs.length === 0) return [];
+    const everywhere = (job: Job): number[] => this.#sequences.map((sequence) => commonPrefixTokens(sequence, job));
+    const leaders = this.#runs.flatMap((run) => (run?.isPrefilling === true && !run.job.isCancelled ? [run.job.tokens] : []));
+    const cached = jobs.map((job) => everywhere(job));
+    const followers = findFollowers(
+      jobs.map(({ tokens }) => tokens),
+      leaders,
+      cached.map((row) => Math.max(...row)),
+    );
+    const admitted = jobs.filter((_job, place) => !followers.has(place));
+    const prefixTokens = cached.filter((_row, place) => !followers.has(place));
+    const copies = planCopies(chooseSlots(this.#slotViews(), prefixTokens), prefixTokens);
+    if (copies.length > 0) await this.#turns.run(async () => await this.#copier?.copy(this.#sequences, copies));
+    return admitted.filter((job) => {
+      const place = this.#waiting.indexOf(job);
+      if (place >= 0) this.#waiting.splice(place, 1);
+      return place >= 0;
+    });
+  }
+
+  #slotViews(): SlotView[] {
+    return this.#sequences.map((sequence, slot) => ({ isFree: this.#runs[slot] === undefined, cachedTokens: sequence.nextTokenIndex }));
   }
 
   /**

@@ -5,6 +5,7 @@ import { LockstepDriver } from './driver.ts';
 import type { ChildFault, LoadedInfo, LoadOptions, Question } from './protocol.ts';
 import { NativeGarbage } from './native-garbage.ts';
 import { RequestFault } from './request-fault.ts';
+import { PrefixCopier } from './shared-prefix.ts';
 import { TurnTaking } from './turn-taking.ts';
 
 /** What a loaded model tells its process. */
@@ -50,6 +51,8 @@ export class LoadedModel {
     const model = await llama.loadModel({ modelPath: options.file });
     const turns = new TurnTaking();
     const garbage = new NativeGarbage();
+    // On a GPU a prompt is read about as fast as its cache travels to memory and back.
+    const copier = llama.gpu === false ? ((await PrefixCopier.create()) ?? undefined) : undefined;
     const drivers: LockstepDriver[] = [];
     for (const [arm, adapter] of options.arms.entries()) {
       const context = await model.createContext({
@@ -70,7 +73,7 @@ export class LoadedModel {
           onFault: (id, fault) => events.onFault(id, fault),
         },
         // A GPU overlaps one context's decoding with the other's sampling.
-        { slots: options.slots, tags: options.tags, ...(llama.gpu === false && { turns }) },
+        { slots: options.slots, tags: options.tags, copier, ...(llama.gpu === false && { turns }) },
       );
       drivers.push(driver);
     }

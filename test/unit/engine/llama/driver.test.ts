@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { EngineEvent, GenerateRequest } from '../../../../src/engine/engine.ts';
 import { LockstepDriver } from '../../../../src/engine/llama/driver.ts';
 import type { ChildFault } from '../../../../src/engine/llama/protocol.ts';
+import { PrefixCopier } from '../../../../src/engine/llama/shared-prefix.ts';
 import { defaultThoughtTags } from '../../../../src/engine/thought-splitter.ts';
 import { requestOf, textOf } from '../../../contract/engine-contract.ts';
 import { type Decode, fakeContext, type FakeContextOptions } from './fake-context.ts';
@@ -17,7 +18,7 @@ interface Run {
   finished(...ids: number[]): Promise<void>;
 }
 
-function start(options: FakeContextOptions): Run {
+function start(options: FakeContextOptions & { copier?: PrefixCopier | undefined }): Run {
   const { context, decodes } = fakeContext(options);
   const events = new Map<number, EngineEvent[]>();
   const faults = new Map<number, ChildFault>();
@@ -32,7 +33,7 @@ function start(options: FakeContextOptions): Run {
       },
       onFault: (id, fault) => void faults.set(id, fault),
     },
-    { slots: options.slots, tags: defaultThoughtTags },
+    { slots: options.slots, tags: defaultThoughtTags, copier: options.copier },
   );
   const hasEnded = (id: number): boolean => faults.has(id) || eventsOf(id).at(-1)?.type === 'finish';
   return { driver, decodes, faults, sizes, eventsOf, finished: async (...ids) => await poll(() => ids.every(hasEnded)).toBe(true) };
@@ -207,6 +208,69 @@ describe('LockstepDriver', () => {
     ask(run, 3, `${conversation}More.`);
     await run.finished(2, 3);
     expect(finishOf(run, 3).usage.cachedTokens).toBe(conversation.length);
+  });
+
+  describe.runIf(process.platform === 'linux')('with a copier', async () => {
+    const copier = (await PrefixCopier.create()) ?? undefined;
+    afterAll(() => copier?.remove());
+    const notes = 'Follow these notes. '.repeat(8);
+    const decoded = (run: Run): number => run.decodes.reduce((sum, { tokens }) => sum + tokens.length, 0);
+
+    it('reads a beginning that requests share once, also where they come together', async () => {
+      const run = start({ slots: 4, copier, batchTokens: 100, reply: 'ab' });
+      for (const id of [1, 2, 3, 4]) ask(run, id, `${notes}Question ${id}`);
+      await run.finished(1, 2, 3, 4);
+      for (const id of [2, 3, 4]) expect(finishOf(run, id).usage.cachedTokens).toBeGreaterThanOrEqual(notes.length);
+      expect(decoded(run)).toBeLessThan(notes.length + 120);
+      for (const id of [1, 2, 3, 4]) expect(run.eventsOf(id).some((event) => event.type === 'delta' && event.thought !== '')).toBe(true);
+    });
+
+    it('copies from a slot that generates', async () => {
+      const run = start({
+        slots: 2,
+        copier,
+        batchTokens: 256,
+        reply: 'x'.repeat(60),
+        hook: (what) => {
+          if (what === 'decode' && run.decodes.length === 10) ask(run, 2, `${notes}Second`);
+        },
+      });
+      ask(run, 1, `${notes}First`);
+      await run.finished(1, 2);
+      expect(finishOf(run, 2).usage.cachedTokens).toBe(notes.length);
+      expect(textOf(run.eventsOf(1), 'thought')).toBe('x'.repeat(60));
+    });
+
+    it('lets those that wait for a beginning go on where the one that reads it is cancelled', async () => {
+      const run = start({
+        slots: 2,
+        copier,
+        batchTokens: 16,
+        hook: () => {
+          if (run.decodes.length === 3) run.driver.cancel(1);
+        },
+      });
+      ask(run, 1, `${notes}First`);
+      ask(run, 2, `${notes}Second`);
+      await run.finished(2);
+      expect(run.eventsOf(1)).toEqual([]);
+    });
+
+    it.each(['save', 'load'] as const)('reads the whole prompt where the %s fails', async (failing) => {
+      const run = start({
+        slots: 2,
+        copier,
+        batchTokens: 256,
+        hook: (what) => {
+          if (what === failing) throw new Error('no memory');
+        },
+      });
+      for (const id of [1, 2]) ask(run, id, `${notes}Question ${id}`);
+      await run.finished(1, 2);
+      expect(run.faults.size).toBe(0);
+      expect(finishOf(run, 2).usage.cachedTokens).toBeLessThan(notes.length);
+      expect(textOf(run.eventsOf(2), 'answer')).toBe('Yes.');
+    });
   });
 
   describe('at its limits', () => {

@@ -16,8 +16,8 @@ export interface FakeContextOptions {
   /** The text that every sequence generates, character by character; then it ends. */
   readonly reply?: string;
   readonly needsCheckpoints?: boolean;
-  /** Called before each decode and erase; may throw or wait. */
-  readonly hook?: (what: 'decode' | 'erase', slot: number) => Promise<void> | void;
+  /** Called before each of these; may throw or wait. */
+  readonly hook?: (what: 'decode' | 'erase' | 'save' | 'load', slot: number) => Promise<void> | void;
 }
 
 /** Code point of the fake's end of generation. */
@@ -33,6 +33,7 @@ export function fakeContext(options: FakeContextOptions): { context: LlamaContex
     detokenize: (tokens: readonly number[]) => String.fromCodePoint(...tokens),
     isEogToken: (token: number) => token === endToken,
   };
+  const saved = new Map<string, number[]>();
   const sequenceOf = (slot: number) => {
     let cache: number[] = [];
     const decode = async (tokens: readonly number[], isStep: boolean): Promise<void> => {
@@ -57,6 +58,15 @@ export function fakeContext(options: FakeContextOptions): { context: LlamaContex
         await hook?.('erase', slot);
         await tick();
         cache = cache.slice(0, range?.start);
+      },
+      saveStateToFile: async (file: string) => {
+        await hook?.('save', slot);
+        saved.set(file, [...cache]);
+      },
+      loadStateFromFile: async (file: string) => {
+        cache = [];
+        await hook?.('load', slot);
+        cache = [...(saved.get(file) ?? [])];
       },
       clearHistory: async () => {
         cache = [];
