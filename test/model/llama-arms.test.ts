@@ -68,11 +68,15 @@ describe('three models over one copy of the weights', () => {
   it('runs them in one process, and each counts its own load', async () => {
     expect(new Set(engines.map((engine) => engine.pid)).size).toBe(1);
     const [base, , other] = engines;
-    const running = other === undefined ? [] : collect(other, requestOf(prompt, { maxTokens: 30 }));
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(other?.load.running).toBe(1);
-    expect(base?.load.running).toBe(0);
-    await running;
+    if (base === undefined || other === undefined) throw new Error('there are three engines');
+    const [end = -1] = await other.tokenize('<|im_end|>');
+    // It cannot end before its limit.
+    const running = other.generate(requestOf(prompt, { maxTokens: 200, logitBias: { [end]: -100 } }))[Symbol.asyncIterator]();
+    await running.next();
+    expect(other.load.running).toBe(1);
+    expect(base.load.running).toBe(0);
+    await running.return?.();
+    expect(other.load.running).toBe(0);
   });
 
   it('goes on with the others when one is closed', async () => {
