@@ -320,7 +320,8 @@ export class LockstepDriver {
  * within the erasing, beyond our pieces. There a prompt uses it as long as it goes on where the cache ends.
  */
 function commonPrefixTokens(sequence: LlamaContextSequence, { tokens }: Job): number {
-  const { firstDifferentIndex } = sequence.compareContextTokens([...tokens]);
+  // It only reads them.
+  const { firstDifferentIndex } = sequence.compareContextTokens(tokens as Token[]);
   const prefixTokens = Math.min(firstDifferentIndex, tokens.length - 1);
   return sequence.needsCheckpoints && prefixTokens < sequence.nextTokenIndex ? 0 : prefixTokens;
 }
