@@ -250,7 +250,8 @@ export class LockstepDriver {
     );
     const admitted = jobs.filter((_job, place) => !followers.has(place));
     const prefixTokens = cached.filter((_row, place) => !followers.has(place));
-    const copies = planCopies(chooseSlots(this.#slotViews(), prefixTokens), prefixTokens);
+    const slots = this.#slotViews();
+    const copies = planCopies(chooseSlots(slots, prefixTokens), prefixTokens, slots);
     if (copies.length > 0) await this.#turns.run(async () => await this.#copier?.copy(this.#sequences, copies));
     return admitted.filter((job) => {
       const place = this.#waiting.indexOf(job);

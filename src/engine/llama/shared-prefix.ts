@@ -2,10 +2,10 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { LlamaContextSequence } from 'node-llama-cpp';
-import type { SlotChoice } from './slot-choice.ts';
+import type { SlotChoice, SlotView } from './slot-choice.ts';
 
-/** A prefix must save so many tokens to be worth copying, or waiting for. */
-const minGainTokens = 64;
+/** A prefix must save so many tokens to be worth copying, or waiting for: a copy of 500 tokens takes as long as reading 8 to 10. */
+const minGainTokens = 24;
 const memoryFolder = '/dev/shm';
 
 /** What one slot's cache is to get from another's. */
@@ -41,11 +41,20 @@ export function findFollowers(
  *
  * @param prefixTokens for each request, the tokens that each slot, free or not, has in common with its prompt
  */
-export function planCopies(choices: readonly SlotChoice[], prefixTokens: readonly (readonly number[])[]): PrefixCopy[] {
+export function planCopies(
+  choices: readonly SlotChoice[],
+  prefixTokens: readonly (readonly number[])[],
+  slots: readonly SlotView[],
+): PrefixCopy[] {
   return choices.flatMap(({ request, slot, prefixTokens: own }) => {
     const row = prefixTokens[request] ?? [];
     const longest = Math.max(...row);
-    return longest >= own + minGainTokens ? [{ from: row.indexOf(longest), to: slot }] : [];
+    if (longest < own + minGainTokens) return [];
+    // A copy takes all that its source holds.
+    const [source] = [...row.keys()]
+      .filter((from) => row[from] === longest)
+      .toSorted((a, b) => (slots[a]?.cachedTokens ?? 0) - (slots[b]?.cachedTokens ?? 0));
+    return source === undefined ? [] : [{ from: source, to: slot }];
   });
 }
 

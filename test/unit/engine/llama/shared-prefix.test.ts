@@ -20,26 +20,28 @@ describe('findFollowers', () => {
 
   it('does not wait for what some slot holds already, nor for little', () => {
     expect(findFollowers([prompt(100, 1000)], [prompt(100, 2000)], [100]).size).toBe(0);
-    expect(findFollowers([prompt(40, 1000)], [prompt(40, 2000)], [0]).size).toBe(0);
+    expect(findFollowers([prompt(20, 1000)], [prompt(20, 2000)], [0]).size).toBe(0);
   });
 });
 
 describe('planCopies', () => {
-  it('copies the longest prefix that a slot holds to the slot of the request', () => {
+  const slots = [500, 450, 10].map((cachedTokens) => ({ isFree: true, cachedTokens }));
+
+  it('copies the longest prefix that a slot holds to the slot of the request, from the slot that holds least beside it', () => {
     const choices = [
       { request: 0, slot: 2, prefixTokens: 10 },
       { request: 1, slot: 1, prefixTokens: 400 },
     ];
-    expect(
-      planCopies(choices, [
-        [400, 300, 10],
-        [20, 400, 0],
-      ]),
-    ).toEqual([{ from: 0, to: 2 }]);
+    const prefixes = [
+      [400, 300, 10],
+      [20, 400, 0],
+    ];
+    expect(planCopies(choices, prefixes, slots)).toEqual([{ from: 0, to: 2 }]);
+    expect(planCopies(choices.slice(0, 1), [[400, 400, 10]], slots)).toEqual([{ from: 1, to: 2 }]);
   });
 
   it('leaves what would save little', () => {
-    expect(planCopies([{ request: 0, slot: 1, prefixTokens: 10 }], [[60, 10]])).toEqual([]);
+    expect(planCopies([{ request: 0, slot: 2, prefixTokens: 10 }], [[30, 10, 10]], slots)).toEqual([]);
   });
 });
 
