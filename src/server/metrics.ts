@@ -163,22 +163,16 @@ export class Metrics {
     return new Histogram({ name: `osler_${name}`, help, labelNames, registers: [this.registry], buckets });
   }
 
+  #gauge<T extends string>(name: string, help: string, labels: readonly T[]): Gauge<T> {
+    return new Gauge({ name: `osler_${name}`, help, labelNames: labels, registers: [this.registry] });
+  }
+
   #trainingGauge(name: string, help: string): Gauge<'run'> {
-    return new Gauge({
-      name: `osler_training_${name}`,
-      help: `${help}, of a training under way`,
-      labelNames: ['run'],
-      registers: [this.registry],
-    });
+    return this.#gauge(`training_${name}`, `${help}, of a training under way`, ['run']);
   }
 
   #evaluationGauge(name: string, help: string): Gauge<'evaluation'> {
-    return new Gauge({
-      name: `osler_evaluation_${name}`,
-      help: `${help}, of an evaluation under way`,
-      labelNames: ['evaluation'],
-      registers: [this.registry],
-    });
+    return this.#gauge(`evaluation_${name}`, `${help}, of an evaluation under way`, ['evaluation']);
   }
 
   #modelGauge(models: ServedModels, name: string, help: string, read: (model: ServedModel) => number): void {

@@ -49,6 +49,18 @@ function failFirst(upstream: UpstreamServer, route: string, count: number, statu
   return left;
 }
 
+/** An engine that was ready and sees its upstream answer 502 to everything, by the last of the upstream's intercepts. */
+async function lostEngine(upstream: UpstreamServer): Promise<OpenAiEngine> {
+  const engine = engineAt(upstream.baseUrl, { timing: { checkMs: 20 } });
+  await engine.ready();
+  upstream.intercepts.push((_seen, response) => {
+    sendJson(response, 502, {});
+    return true;
+  });
+  await expect.poll(() => engine.state.name, patiently).toBe('restarting');
+  return engine;
+}
+
 describe('state of OpenAiEngine', () => {
   it('waits at the start until the upstream has loaded its model', async () => {
     const upstream = await upstreamOf();
@@ -157,13 +169,7 @@ describe('state of OpenAiEngine', () => {
 
   it('fails where the upstream comes back with another template, since prompts would be rendered wrongly', async () => {
     const upstream = await upstreamOf();
-    const engine = engineAt(upstream.baseUrl, { timing: { checkMs: 20 } });
-    await engine.ready();
-    upstream.intercepts.push((_seen, response) => {
-      sendJson(response, 502, {});
-      return true;
-    });
-    await expect.poll(() => engine.state.name, patiently).toBe('restarting');
+    const engine = await lostEngine(upstream);
     upstream.intercepts.splice(0, 1, (seen, response) => {
       if (seen.path === '/props') sendJson(response, 200, { chat_template: '{{ messages[0].content }}' });
       return seen.path === '/props';
@@ -182,13 +188,7 @@ describe('state of OpenAiEngine', () => {
 
   it('serves again where the upstream came back and listed its model before it had loaded it', async () => {
     const upstream = await upstreamOf();
-    const engine = engineAt(upstream.baseUrl, { timing: { checkMs: 20 } });
-    await engine.ready();
-    upstream.intercepts.push((_seen, response) => {
-      sendJson(response, 502, {});
-      return true;
-    });
-    await expect.poll(() => engine.state.name, patiently).toBe('restarting');
+    const engine = await lostEngine(upstream);
     const left = failFirst(upstream, '/props', 3, 503);
     upstream.intercepts.pop();
     await expect.poll(() => left.count, patiently).toBe(0);
