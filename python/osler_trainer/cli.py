@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             summary = tokenize(options)
     except TrainerError as error:
         traceback.print_exc(file=sys.stderr)
-        events.emit(Failed(message=error.message, next_step=error.next_step))
+        events.emit(Failed(reason=error.reason, message=error.message, next_step=error.next_step))
         return error.exit_code
     events.write_line(json.dumps(summary, ensure_ascii=False))
     return 0

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+FailureReason = Literal["badJob", "prerequisite", "outOfMemory", "diskFull", "notFinite", "unexpected"]
+"""What kind of failure the `failed` event tells of."""
+
 EXIT_FAILED = 1
 EXIT_BAD_JOB = 2
 EXIT_MISSING = 3
@@ -12,9 +17,11 @@ class TrainerError(Exception):
     """A failure that a person can act on; becomes the `failed` event."""
 
     exit_code = EXIT_FAILED
+    reason: FailureReason = "unexpected"
 
-    def __init__(self, message: str, next_step: str) -> None:
+    def __init__(self, message: str, next_step: str, reason: FailureReason | None = None) -> None:
         super().__init__(message)
+        self.reason = reason or self.reason
         self.message = message
         self.next_step = next_step
 
@@ -23,12 +30,14 @@ class BadJob(TrainerError):
     """The job, recipe, template or rows are not as the contract asks."""
 
     exit_code = EXIT_BAD_JOB
+    reason: FailureReason = "badJob"
 
 
 class MissingPrerequisite(TrainerError):
     """A file, package or device that the job needs is not here."""
 
     exit_code = EXIT_MISSING
+    reason: FailureReason = "prerequisite"
 
 
 class StopRequested(BaseException):

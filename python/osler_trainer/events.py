@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TextIO
 from pydantic import AfterValidator, Field
 
 from .contract import ContractModel
+from .errors import FailureReason
 
 
 def now() -> str:
@@ -65,7 +66,7 @@ class Stage(_Event):
     """A part of the work begins."""
 
     type: Literal["stage"] = "stage"
-    stage: Literal["preparing", "training", "saving", "merging"]
+    stage: Literal["preparing", "training", "saving", "merging", "reference"]
 
 
 class DatasetReady(_Event):
@@ -116,13 +117,30 @@ class Notice(_Event):
     message: str
 
 
+class ArtifactFile(ContractModel):
+    """One file of an artifact; `path` is below the artifact's, or empty where that is the file itself."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
 class Artifact(_Event):
     """A result is on disk, complete."""
 
     type: Literal["artifact"] = "artifact"
-    kind: Literal["adapter", "tokenizer", "merged"]
+    kind: Literal["adapter", "tokenizer", "merged", "reference"]
     path: str
     bytes: int
+    files: list[ArtifactFile]
+
+
+class Heartbeat(_Event):
+    """The process is alive; how long it has not finished a piece of work."""
+
+    type: Literal["heartbeat"] = "heartbeat"
+    step: _Step
+    idle_seconds: float
 
 
 class Stopped(_Event):
@@ -137,6 +155,7 @@ class Failed(_Event):
     """The run ended in an error."""
 
     type: Literal["failed"] = "failed"
+    reason: FailureReason
     message: str
     next_step: str
 
@@ -155,7 +174,7 @@ class Finished(_Event):
     peak_memory_bytes: int | None
 
 
-TrainEvent = Started | Stage | DatasetReady | Progress | HeldOut | Checkpoint | Notice | Artifact | Stopped | Failed | Finished
+TrainEvent = Started | Stage | DatasetReady | Progress | HeldOut | Checkpoint | Notice | Artifact | Heartbeat | Stopped | Failed | Finished
 
 
 class EventWriter:

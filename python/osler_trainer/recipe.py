@@ -39,9 +39,12 @@ class Data(ContractModel):
     ref: _Name
     revision: _Name | None
     config: _Name | None
+    split: _Name
     offset: _Count
     limit: _Positive | None
     held_out_rows: _Count
+    held_out_seed: _Count | None
+    deduplicate: bool
     columns: Columns
 
 
@@ -80,6 +83,7 @@ class Trainer(ContractModel):
     save_steps: _Positive
     seed: _Count
     dataset_workers: _Positive
+    processes: _Positive
     packing: bool
     precision: Precision
     loss_on: Literal["all", "response"]
@@ -108,7 +112,8 @@ class Output(ContractModel):
     """What the exporter makes of the merged model."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$")]
-    gguf_type: Literal["f32", "f16", "bf16", "q8_0"]
+    gguf_types: Annotated[list[Literal["f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m"]], Field(min_length=1)]
+    adapter_gguf: bool
 
 
 class Recipe(ContractModel):

@@ -130,6 +130,7 @@ def make_callback(events: EventWriter, stop: StopSignal, watch: Watch, device_ki
                 raise TrainerError(
                     f"the training loss is not a number at step {state.global_step}",
                     "lower trainer.learningRate, or set trainer.precision to bf16 or fp32",
+                    "notFinite",
                 )
             watch.last_loss = loss
             moment, tokens = time.monotonic(), state.num_input_tokens_seen

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from . import machine
+from .artifacts import artifact
 from .backends.backend import Adapted, Backend, choose_backend
 from .base_model import BaseModel
 from .checkpoints import complete_checkpoints, only_trainer
 from .dry_run import dry_run
 from .errors import EXIT_STOPPED, BadJob, StopRequested, TrainerError
-from .events import Artifact, DatasetReady, EventWriter, Failed, Finished, Stage, Started, Stopped
+from .events import DatasetReady, EventWriter, Failed, Finished, Stage, Started, Stopped
 from .export import write_settings, write_tokenizer
-from .folders import atomic_folder, folder_bytes
+from .folders import atomic_folder
 from .job import TrainJob, read_job
 from .plan import Machine, Plan, make_plan
 from .rows import read_rows
@@ -46,7 +47,7 @@ def train_command(job_file: Path, events: EventWriter) -> int:
     except Exception as error:  # the last line of defence: whatever a library raises becomes an event
         traceback.print_exc(file=sys.stderr)
         failure = error if isinstance(error, TrainerError) else explain(error, job)
-        events.emit(Failed(message=failure.message, next_step=failure.next_step))
+        events.emit(Failed(reason=failure.reason, message=failure.message, next_step=failure.next_step))
         return failure.exit_code
 
 
@@ -64,9 +65,10 @@ def explain(error: Exception, job: TrainJob | None) -> TrainerError:
         return TrainerError(
             f"out of memory at batch {batch} x {base.max_length_tokens} tokens: {_first_line(text)}",
             f"{smaller}, switch lora.gradientCheckpointing on, or load the base in 4 bit; then start again with resume",
+            "outOfMemory",
         )
     if isinstance(error, OSError) and error.errno == 28:
-        return TrainerError(f"the disk is full: {error}", "free some space and start the run again with resume")
+        return TrainerError(f"the disk is full: {error}", "free some space and start the run again with resume", "diskFull")
     return TrainerError(
         _first_line(text), "read the trainer's log (stderr) for the full traceback; resume goes on from the last checkpoint"
     )
@@ -233,10 +235,10 @@ class _Training:
         with atomic_folder(adapter) as part:
             _save_adapter(self.job, model, part)
             write_tokenizer(ready.base.folder, ready.template.text, ready.tokenizer.pad_token, part)
-        self.events.emit(Artifact(kind="adapter", path=str(adapter), bytes=folder_bytes(adapter)))
+        self.events.emit(artifact("adapter", adapter))
         tokenizer_file = adapter / "tokenizer.json"
         if tokenizer_file.is_file():
-            self.events.emit(Artifact(kind="tokenizer", path=str(tokenizer_file), bytes=tokenizer_file.stat().st_size))
+            self.events.emit(artifact("tokenizer", tokenizer_file))
 
     def _merge(self, ready: _Prepared, model: Any) -> None:
         self.events.emit(Stage(stage="merging"))
@@ -245,7 +247,7 @@ class _Training:
             dtype = ready.backend.merge(self.job, ready.base, model, ready.tokenizer, self.out / "adapter", part)
             write_settings(ready.base.folder, dtype, ready.tokenizer, part)
             write_tokenizer(ready.base.folder, ready.template.text, ready.tokenizer.pad_token, part)
-        self.events.emit(Artifact(kind="merged", path=str(merged), bytes=folder_bytes(merged)))
+        self.events.emit(artifact("merged", merged))
 
 
 def _save_adapter(job: TrainJob, model: Any, folder: Path) -> None:

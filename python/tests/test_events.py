@@ -42,9 +42,10 @@ EXAMPLES: list[Any] = [
     ev.HeldOut(step=1, loss=1.5),
     ev.Checkpoint(step=1, path="outputs/checkpoint-1"),
     ev.Notice(message="n"),
-    ev.Artifact(kind="merged", path="merged", bytes=5),
+    ev.Artifact(kind="merged", path="merged", bytes=5, files=[ev.ArtifactFile(path="config.json", bytes=5, sha256="00")]),
+    ev.Heartbeat(step=3, idle_seconds=0.5),
     ev.Stopped(step=1, total_steps=2),
-    ev.Failed(message="m", next_step="n"),
+    ev.Failed(reason="unexpected", message="m", next_step="n"),
     ev.Finished(steps=2, final_loss=1.0, train_seconds=3.5, peak_memory_bytes=None),
 ]
 

@@ -31,4 +31,16 @@ export const migrations: readonly string[] = [
      revoked_at TEXT,
      last_used_on TEXT
    ) STRICT;`,
+  // Recipes of the first kind named one GGUF type and no split; trainers were local ones alone.
+  `ALTER TABLE runs ADD COLUMN launcher TEXT NOT NULL DEFAULT 'local';
+   UPDATE runs SET recipe = json_set(
+     json_remove(recipe, '$.output.ggufType'),
+     '$.output.ggufTypes', json_array(json_extract(recipe, '$.output.ggufType')),
+     '$.output.adapterGguf', json('false'),
+     '$.data.split', 'train',
+     '$.data.heldOutSeed', NULL,
+     '$.data.deduplicate', json('false'),
+     '$.trainer.processes', 1
+   ) WHERE json_extract(recipe, '$.output.ggufType') IS NOT NULL;
+   UPDATE runs SET trainer = json_set(trainer, '$.kind', 'local') WHERE trainer IS NOT NULL;`,
 ];

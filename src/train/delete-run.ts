@@ -57,5 +57,5 @@ function atWork({ id, state }: Run): Error {
 
 /** A run that says it trains, but whose processes are all gone (the machine lost power), does not. */
 async function isTraining(run: Run, folder: RunFolder): Promise<boolean> {
-  return !isEnded(run.state) && run.trainer !== null && (await isTrainerAlive(run.trainer, folder));
+  return !isEnded(run.state) && run.trainer?.kind === 'local' && (await isTrainerAlive(run.trainer, folder));
 }

@@ -1,13 +1,16 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { TrainerProcess } from '../core/schema/run.ts';
+import type { TrainerHandle } from '../core/schema/run.ts';
 import { OSLER_ERR_PYTHON_SETUP } from '../core/errors.ts';
 import { trainerEnvironment } from './python-environment.ts';
 import type { RunFolder } from './run-folder.ts';
 
+/** A trainer that is a process of this machine. */
+export type LocalTrainer = Extract<TrainerHandle, { kind: 'local' }>;
+
 /** Starts the Python trainer on its own: events go to the run's file, logs beside it, and it lives on without us. */
-export function startTrainer(options: { python: string; folder: RunFolder; startedAt: string }): TrainerProcess {
+export function startTrainer(options: { python: string; folder: RunFolder; startedAt: string }): LocalTrainer {
   const { folder } = options;
   const events = openSync(folder.events, 'a');
   const log = openSync(folder.log, 'a');
@@ -21,7 +24,7 @@ export function startTrainer(options: { python: string; folder: RunFolder; start
     child.on('error', () => undefined);
     child.unref();
     if (child.pid === undefined) throw new OSLER_ERR_PYTHON_SETUP('start the trainer', `"${options.python}" could not be started`);
-    return { pid: child.pid, startedAt: options.startedAt };
+    return { kind: 'local', pid: child.pid, startedAt: options.startedAt };
   } finally {
     closeSync(events);
     closeSync(log);
@@ -29,7 +32,7 @@ export function startTrainer(options: { python: string; folder: RunFolder; start
 }
 
 /** Whether that very trainer is still running; another process that was given its number later is not taken for it. */
-export async function isTrainerAlive(trainer: TrainerProcess, folder: Pick<RunFolder, 'job'>): Promise<boolean> {
+export async function isTrainerAlive(trainer: LocalTrainer, folder: Pick<RunFolder, 'job'>): Promise<boolean> {
   const command = await readFile(`/proc/${trainer.pid}/cmdline`, 'utf8').catch(() => undefined);
   if (command !== undefined) return command.includes('osler_trainer') && command.includes(folder.job);
   try {
@@ -41,7 +44,7 @@ export async function isTrainerAlive(trainer: TrainerProcess, folder: Pick<RunFo
 }
 
 /** Asks the trainer to finish its step, save a checkpoint and stop. */
-export function stopTrainer(trainer: TrainerProcess): void {
+export function stopTrainer(trainer: LocalTrainer): void {
   try {
     process.kill(trainer.pid, 'SIGTERM');
   } catch {

@@ -10,6 +10,7 @@ import { messageOf, OSLER_ERR_FILE_NOT_FOUND, OSLER_ERR_INTERRUPTED, OSLER_ERR_R
 import { lockFolder } from '../core/folder-lock.ts';
 import { checkFreeDisk } from '../core/free-disk.ts';
 import { createDatedId } from '../core/ids.ts';
+import { convertedGgufTypes } from '../core/schema/gguf-type.ts';
 import type { Recipe } from '../core/schema/recipe.ts';
 import { isEnded, type Run } from '../core/schema/run.ts';
 import type { TrainEvent } from '../core/schema/train-event.ts';
@@ -111,7 +112,7 @@ export class Trainings {
     if (isEnded(run.state) && run.state !== 'stopped') throw new OSLER_ERR_RUN_STATE(id, run.state, 'there is nothing left to cancel.');
     this.#cancelled.add(id);
     this.#deps.runs.setState(id, 'cancelled');
-    if (run.trainer !== null) stopTrainer(run.trainer);
+    if (run.trainer?.kind === 'local') stopTrainer(run.trainer);
     this.#aborts.get(id)?.abort(new OSLER_ERR_INTERRUPTED(`Run "${id}" was cancelled.`));
     return this.get(id);
   }
@@ -161,7 +162,7 @@ export class Trainings {
     if (run.state === 'done') return;
     if (run.state === 'cancelled') throw new OSLER_ERR_RUN_STATE(id, run.state, 'start a new run.');
     try {
-      const isRunning = run.trainer !== null && (await isTrainerAlive(run.trainer, this.folder(id)));
+      const isRunning = run.trainer?.kind === 'local' && (await isTrainerAlive(run.trainer, this.folder(id)));
       if (!isRunning && !existsSync(path.join(this.folder(id).merged, 'config.json'))) await this.#prepareAndStart(run, options);
       await this.#followTrainer(id, options);
       if (options.isDryRun !== true) await this.#convert(runs.get(id), options);
@@ -255,14 +256,14 @@ export class Trainings {
     const folder = this.folder(id);
     const { trainer } = this.get(id);
     const stop = (): void => {
-      if (trainer !== null) stopTrainer(trainer);
+      if (trainer?.kind === 'local') stopTrainer(trainer);
     };
     if (options.signal?.aborted === true) stop();
     options.signal?.addEventListener('abort', stop, { once: true });
     let last: TrainEvent | undefined;
     try {
       for await (const event of followEvents(folder.events, {
-        isActive: async () => trainer !== null && (await isTrainerAlive(trainer, folder)),
+        isActive: async () => trainer?.kind === 'local' && (await isTrainerAlive(trainer, folder)),
         fromBytes: this.#eventsBefore.get(id) ?? 0,
       })) {
         last = event;
@@ -294,7 +295,7 @@ export class Trainings {
   async #convert(run: Run, options: RunOptions): Promise<void> {
     const { config, clock, runs, models } = this.#deps;
     const folder = this.folder(run.id);
-    const type = run.recipe.output.ggufType;
+    const type = convertedGgufTypes.find((candidate) => run.recipe.output.ggufTypes.includes(candidate)) ?? 'q8_0';
     const target = folder.gguf(type);
     runs.setState(run.id, 'converting');
     options.onStep?.(`convert the tuned model to GGUF ${type}`);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { GgufType } from './gguf-type.ts';
 
 /**
  * How a run is trained: everything that decides the resulting weights.
@@ -19,12 +20,21 @@ export const Recipe = z
       maxLengthTokens: z.int().min(16).max(1_048_576).describe('rows are cut after so many tokens, and counted'),
     }),
     data: z.strictObject({
-      ref: z.string().min(1).describe('JSON or JSON Lines file, or Hub data set id'),
+      ref: z.string().min(1).describe('JSON, JSON Lines, CSV or Parquet file, or Hub data set id'),
       revision: z.string().min(1).nullable(),
       config: z.string().min(1).nullable().describe('configuration of a Hub data set, such as en'),
+      split: z.string().min(1).describe('split of a Hub data set, such as train'),
       offset: z.int().min(0).describe('first row used'),
       limit: z.int().min(1).nullable().describe('rows used from the offset on; null: all but the held-out ones'),
-      heldOutRows: z.int().min(0).describe('rows kept out of training, taken after offset + limit, or from the end where limit is null'),
+      heldOutRows: z.int().min(0).describe('rows kept out of training'),
+      heldOutSeed: z
+        .int()
+        .min(0)
+        .nullable()
+        .describe(
+          'null: held-out rows follow offset + limit, or are the last ones where limit is null; a number: they are drawn with it, from all rows but offset to offset + limit, or from all where limit is null',
+        ),
+      deduplicate: z.boolean().describe('leave out rows whose question, normalised, stood in an earlier row'),
       columns: z.strictObject({ question: z.string().min(1), thought: z.string().min(1), answer: z.string().min(1) }),
     }),
     template: z.string().min(1).describe('name of a template in python/…/templates, or path of a Jinja file'),
@@ -53,6 +63,7 @@ export const Recipe = z
       saveSteps: z.int().min(1).describe('checkpoint every so many steps; resume begins at the last'),
       seed: z.int().min(0),
       datasetWorkers: z.int().min(1),
+      processes: z.int().min(1).describe('processes of torchrun, one a GPU; each adds its own batch'),
       packing: z.boolean(),
       precision: z
         .enum(['auto', 'bf16', 'fp16', 'fp32'])
@@ -72,7 +83,8 @@ export const Recipe = z
         .string()
         .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/)
         .describe('name of the merged model'),
-      ggufType: z.enum(['f32', 'f16', 'bf16', 'q8_0']),
+      ggufTypes: z.array(GgufType).min(1).describe('GGUF files to make; the first is the one that is served'),
+      adapterGguf: z.boolean().describe('make the adapter a GGUF of its own too, to be served over the base'),
     }),
   })
   .check((ctx) => {

@@ -18,7 +18,7 @@ export const TrainEvent = z.discriminatedUnion('type', [
       .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
       .describe('settings as they were really used, such as precision, optimizer, loadedFrom'),
   }),
-  z.strictObject({ type: z.literal('stage'), at, stage: z.enum(['preparing', 'training', 'saving', 'merging']) }),
+  z.strictObject({ type: z.literal('stage'), at, stage: z.enum(['preparing', 'training', 'saving', 'merging', 'reference']) }),
   z.strictObject({
     type: z.literal('dataset'),
     at,
@@ -48,9 +48,34 @@ export const TrainEvent = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('checkpoint'), at, step, path: z.string() }),
   z.strictObject({ type: z.literal('notice'), at, message: z.string() }),
-  z.strictObject({ type: z.literal('artifact'), at, kind: z.enum(['adapter', 'tokenizer', 'merged']), path: z.string(), bytes: z.int() }),
+  z.strictObject({
+    type: z.literal('artifact'),
+    at,
+    kind: z.enum(['adapter', 'tokenizer', 'merged', 'reference']),
+    path: z.string(),
+    bytes: z.int(),
+    files: z
+      .array(
+        z.strictObject({ path: z.string().describe('below `path`, or empty where that is a file'), bytes: z.int(), sha256: z.string() }),
+      )
+      .describe('every file of it, to check a copy by'),
+  }),
+  z
+    .strictObject({
+      type: z.literal('heartbeat'),
+      at,
+      step,
+      idleSeconds: finite.describe('since the trainer last finished a piece of work, such as a step'),
+    })
+    .describe('every 15 seconds, from a thread of its own: silence means that the trainer is frozen or out of reach'),
   z.strictObject({ type: z.literal('stopped'), at, step, totalSteps: step }).describe('asked to stop: a checkpoint was saved'),
-  z.strictObject({ type: z.literal('failed'), at, message: z.string(), nextStep: z.string() }),
+  z.strictObject({
+    type: z.literal('failed'),
+    at,
+    reason: z.enum(['badJob', 'prerequisite', 'outOfMemory', 'diskFull', 'notFinite', 'unexpected']),
+    message: z.string(),
+    nextStep: z.string(),
+  }),
   z.strictObject({
     type: z.literal('finished'),
     at,

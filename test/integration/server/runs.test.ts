@@ -99,7 +99,7 @@ describe('a training started by the service, dry', () => {
       },
       30_000,
     );
-    expect([...states]).toEqual(['preparing', 'training', 'done']);
+    expect([...states]).toEqual(['queued', 'preparing', 'training', 'done']);
 
     const live = await stream;
     expect(live.headers['content-type']).toMatch(/^text\/event-stream/);
@@ -179,7 +179,8 @@ describe('a training started by the service, dry', () => {
     const events = service.app.inject(`/api/runs/${id}/events`);
     const file = service.trainings.folder(id).events;
     await eventually('a step is done', async () => (await readEvents(file)).some((event) => event.type === 'progress'), 30_000);
-    const pid = (await getRun(service, id)).trainer?.pid ?? 0;
+    const { trainer } = await getRun(service, id);
+    const pid = trainer?.kind === 'local' ? trainer.pid : 0;
     expect(isProcessThere(pid)).toBe(true);
 
     const reply = await service.app.inject({ method: 'DELETE', url: `/api/runs/${id}` });

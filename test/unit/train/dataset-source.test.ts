@@ -32,9 +32,12 @@ const dataOf = (ref: string, changes: Partial<Recipe['data']> = {}): Recipe['dat
   ref,
   revision: null,
   config: null,
+  split: 'train',
   offset: 0,
   limit: null,
   heldOutRows: 0,
+  heldOutSeed: null,
+  deduplicate: false,
   columns: { question: 'Question', thought: 'Complex_CoT', answer: 'Response' },
   ...changes,
 });

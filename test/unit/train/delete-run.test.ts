@@ -106,7 +106,7 @@ describe('deleteRun', () => {
     const { job } = runFolder(home, 'run-1');
     const trainer = spawn(process.execPath, ['-e', 'process.stdout.write("up"); setInterval(() => {}, 1000)', 'osler_trainer', job]);
     await once(trainer.stdout, 'data');
-    runs.setTrainer('run-1', { pid: trainer.pid ?? 0, startedAt: '2026-11-24T10:00:00.000Z' });
+    runs.setTrainer('run-1', { kind: 'local', pid: trainer.pid ?? 0, startedAt: '2026-11-24T10:00:00.000Z' });
     expect((await errorOf(async () => await deleteRun(deps, 'run-1'))).message).toContain('at work');
     expect(existsSync(job.replace('job.json', 'train.jsonl'))).toBe(true);
     trainer.kill('SIGKILL');

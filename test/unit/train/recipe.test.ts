@@ -60,6 +60,7 @@ describe('the presets', () => {
       loggingSteps: 10,
       seed: 3407,
       datasetWorkers: 2,
+      processes: 1,
       packing: false,
       precision: 'auto',
       lossOn: 'all',

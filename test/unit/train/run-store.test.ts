@@ -32,8 +32,9 @@ describe('RunStore', () => {
     expect(isNew).toBe(true);
     expect(run).toEqual({
       id: 'run-1',
-      state: 'preparing',
+      state: 'queued',
       recipe,
+      launcher: 'local',
       error: null,
       trainer: null,
       createdAt: '2026-11-23T10:00:00.000Z',
@@ -72,7 +73,7 @@ describe('RunStore', () => {
     const { runs, clock } = newStore();
     runs.add('run-1', recipe, null);
     clock.at = new Date('2026-11-23T11:00:00.000Z');
-    const trainer = { pid: 4711, startedAt: '2026-11-23T11:00:00.000Z' };
+    const trainer = { kind: 'local' as const, pid: 4711, startedAt: '2026-11-23T11:00:00.000Z' };
     runs.setTrainer('run-1', trainer);
     runs.setState('run-1', 'failed', 'out of memory');
     expect(runs.get('run-1')).toMatchObject({

@@ -48,24 +48,24 @@ describe.skipIf(process.platform !== 'linux')('isTrainerAlive (skipped where the
 
   it('is true of a trainer that runs and false once it has ended', async () => {
     const trainer = await sleeper(`osler_trainer train ${ours.job}`);
-    expect(await isTrainerAlive({ pid: trainer.pid, startedAt }, ours)).toBe(true);
+    expect(await isTrainerAlive({ pid: trainer.pid, startedAt, kind: 'local' }, ours)).toBe(true);
     await trainer.end();
-    expect(await isTrainerAlive({ pid: trainer.pid, startedAt }, ours)).toBe(false);
+    expect(await isTrainerAlive({ pid: trainer.pid, startedAt, kind: 'local' }, ours)).toBe(false);
   });
 
   it('does not take another process for the trainer whose number it was given', async () => {
     const other = await sleeper('something-else');
-    expect(await isTrainerAlive({ pid: other.pid, startedAt }, ours)).toBe(false);
-    expect(await isTrainerAlive({ pid: process.pid, startedAt }, ours)).toBe(false);
+    expect(await isTrainerAlive({ pid: other.pid, startedAt, kind: 'local' }, ours)).toBe(false);
+    expect(await isTrainerAlive({ pid: process.pid, startedAt, kind: 'local' }, ours)).toBe(false);
   });
 
   it('does not take the trainer of another run for its own', async () => {
     const other = await sleeper(`osler_trainer train ${runFolder('/home', 'run-2').job}`);
-    expect(await isTrainerAlive({ pid: other.pid, startedAt }, ours)).toBe(false);
+    expect(await isTrainerAlive({ pid: other.pid, startedAt, kind: 'local' }, ours)).toBe(false);
   });
 
   it('is false of a number that nobody has', async () => {
-    expect(await isTrainerAlive({ pid: 2 ** 22 + 1, startedAt }, ours)).toBe(false);
+    expect(await isTrainerAlive({ pid: 2 ** 22 + 1, startedAt, kind: 'local' }, ours)).toBe(false);
   });
 });
 
@@ -74,7 +74,7 @@ describe('startTrainer', () => {
     const { folder, python } = await setUp('echo "$@"; echo "a log line" >&2');
     await writeFile(folder.events, 'former\n');
     const trainer = startTrainer({ python, folder, startedAt });
-    expect(trainer).toEqual({ pid: expect.any(Number), startedAt });
+    expect(trainer).toEqual({ kind: 'local', pid: expect.any(Number), startedAt });
     await until(async () => (await readFile(folder.log, 'utf8')) !== '');
     expect(await readFile(folder.events, 'utf8')).toBe(`former\n-m osler_trainer train ${folder.job}\n`);
     expect(await readFile(folder.log, 'utf8')).toBe('a log line\n');
@@ -99,7 +99,8 @@ describe('stopTrainer', () => {
     expect(await readFile(folder.events, 'utf8')).toBe('up\nsaved\n');
   });
 
-  it('does nothing about a trainer that has ended', () => expect(() => stopTrainer({ pid: 2 ** 22 + 1, startedAt })).not.toThrow());
+  it('does nothing about a trainer that has ended', () =>
+    expect(() => stopTrainer({ kind: 'local', pid: 2 ** 22 + 1, startedAt })).not.toThrow());
 });
 
 describe('tailLog', () => {

@@ -16,9 +16,12 @@ const dataOf = (changes: Partial<Recipe['data']> = {}): Recipe['data'] => ({
   ref: 'rows.jsonl',
   revision: null,
   config: null,
+  split: 'train',
   offset: 0,
   limit: null,
   heldOutRows: 0,
+  heldOutSeed: null,
+  deduplicate: false,
   columns,
   ...changes,
 });

@@ -1,0 +1,41 @@
+import type { TrainerHandle } from '../../core/schema/run.ts';
+import type { TrainEvent } from '../../core/schema/train-event.ts';
+import type { RunFolder } from '../run-folder.ts';
+import type { ReportStep } from '../python-environment.ts';
+
+/** What a launcher is handed: everything in `folder` that the job names is written already. */
+export interface StartOptions {
+  readonly folder: RunFolder;
+  /** Folder of the base model on this machine, or a Hub id that the host fetches by itself. */
+  readonly basePath: string;
+  readonly processes: number;
+  readonly startedAt: string;
+  readonly onStep?: ReportStep | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A folder or file that the trainer says is complete. */
+export type TrainedArtifact = Extract<TrainEvent, { type: 'artifact' }>;
+
+/**
+ * Where trainers run. The trainer is the same program everywhere, lives on without us, and is found again by its handle;
+ * its events and log end up in the run's folder, whose file of events is the only thing that others read.
+ */
+export interface Launcher {
+  /** `local`, or its name in launchers.json. */
+  readonly name: string;
+  /** Runs at once: GPUs, or 1 on a machine without. */
+  slots(): Promise<number>;
+  /** Brings the input there and starts the trainer. */
+  start(options: StartOptions): Promise<TrainerHandle>;
+  /** Whether that very trainer is still running. */
+  isAlive(trainer: TrainerHandle, folder: RunFolder): Promise<boolean>;
+  /** Asks the trainer to finish its step, save a checkpoint and stop. */
+  stop(trainer: TrainerHandle): Promise<void>;
+  /** Ends the trainer at once, with whatever it started. */
+  kill(trainer: TrainerHandle): Promise<void>;
+  /** Appends to the run's events and log what the trainer has written since; whole lines only. Nothing to do where it writes here. */
+  sync(trainer: TrainerHandle, folder: RunFolder): Promise<void>;
+  /** Brings artifacts into the run's folder, each file checked by its sha256; what is here already is not fetched again. */
+  fetch(trainer: TrainerHandle, folder: RunFolder, artifacts: readonly TrainedArtifact[], signal?: AbortSignal): Promise<void>;
+}
