@@ -2,7 +2,7 @@
 
     python plain_unsloth.py --model FOLDER --rows train.jsonl --steps 60
 
-Prints one JSON object: seconds a step (each, from the second on), median, peak memory that torch allocated, versions.
+Prints one JSON object: seconds from start to training, the moments of its logs, peak memory that torch allocated, versions.
 """
 
 import os
@@ -12,9 +12,9 @@ from unsloth import FastLanguageModel  # isort: skip # it patches what comes aft
 
 import argparse
 import json
-import statistics
 import time
 from importlib.metadata import version
+from pathlib import Path
 
 import torch
 from datasets import Dataset
@@ -39,16 +39,20 @@ Answer the medical question below.
 {answer}"""
 
 
-class StepTimes(TrainerCallback):
-    def __init__(self) -> None:
-        self.ends: list[float] = []
+class LogTimes(TrainerCallback):
+    """When each logging happened: [step, seconds]. Logging reads the loss from the card, so the steps before it are done."""
 
-    def on_step_end(self, args, state, control, **kwargs) -> None:
-        torch.cuda.synchronize()
-        self.ends.append(time.monotonic())
+    def __init__(self) -> None:
+        self.logs: list[tuple[int, float]] = []
+
+    def on_log(self, args, state, control, logs=None, **kwargs) -> None:
+        """Called by the trainer."""
+        if logs is not None and "loss" in logs:
+            self.logs.append((state.global_step, time.monotonic()))
 
 
 def main() -> None:
+    """Train and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", required=True)
     parser.add_argument("--rows", required=True, help="JSON Lines with question, thought, answer")
@@ -72,10 +76,9 @@ def main() -> None:
         loftq_config=None,
     )
     loaded = time.monotonic()
-    with open(options.rows, encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
+    rows = [json.loads(line) for line in Path(options.rows).read_text(encoding="utf-8").splitlines()]
     texts = [PROMPT.format(**{key: row[key] for key in ("question", "thought", "answer")}) + tokenizer.eos_token for row in rows]
-    times = StepTimes()
+    times = LogTimes()
     trainer = SFTTrainer(
         model=model,
         processing_class=tokenizer,
@@ -104,14 +107,11 @@ def main() -> None:
         ),
     )
     result = trainer.train()
-    steps = [end - start for start, end in zip(times.ends, times.ends[1:], strict=False)]
     print(
         json.dumps(
             {
                 "loadSeconds": round(loaded - began, 2),
-                "stepSeconds": [round(step, 3) for step in steps],
-                "medianStepSeconds": round(statistics.median(steps), 4),
-                "meanStepSeconds": round(statistics.mean(steps), 4),
+                "logs": times.logs,
                 "peakMemoryBytes": torch.cuda.max_memory_allocated(),
                 "loss": result.training_loss,
                 "device": torch.cuda.get_device_name(),
