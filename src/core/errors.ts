@@ -55,11 +55,8 @@ export const OSLER_ERR_DATA_ROWS = createError(
   '"%s" has %s unusable row(s):\n%s\nMend these lines and start again; nothing was written.',
   400,
 );
-export const OSLER_ERR_DATA_COLUMNS = createError(
-  'OSLER_ERR_DATA_COLUMNS',
-  '"%s" has no column "%s" (it has: %s). Name yours with --set data.columns.question=… (also thought, answer).',
-  400,
-);
+export const OSLER_ERR_DATA_COLUMNS = createError('OSLER_ERR_DATA_COLUMNS', '"%s" has no column %s. %s', 400);
+export const OSLER_ERR_DATA_FORMAT = createError('OSLER_ERR_DATA_FORMAT', '"%s" cannot be read: %s. %s', 400);
 export const OSLER_ERR_DATA_EMPTY = createError('OSLER_ERR_DATA_EMPTY', '"%s" holds no rows%s.', 400);
 
 export const OSLER_ERR_RECIPE_PRESET_UNKNOWN = createError(
