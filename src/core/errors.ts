@@ -236,6 +236,7 @@ export const OSLER_ERR_TOOL_MISSING = createError('OSLER_ERR_TOOL_MISSING', '"%s
 export const OSLER_ERR_EXPORT_FAILED = createError('OSLER_ERR_EXPORT_FAILED', 'Exporting to "%s" failed: %s', 500);
 
 export const OSLER_ERR_RUN_FAILED = createError('OSLER_ERR_RUN_FAILED', 'Run "%s" failed: %s', 500);
+export const OSLER_ERR_RUN_PREFLIGHT = createError('OSLER_ERR_RUN_PREFLIGHT', 'The training cannot start: %s', 424);
 export const OSLER_ERR_RUN_STATE = createError('OSLER_ERR_RUN_STATE', 'Run "%s" is %s: %s', 409);
 
 export const OSLER_ERR_HUB_FAILED = createError('OSLER_ERR_HUB_FAILED', '"%s" could not be fetched from the Hub: %s', 502);
@@ -273,6 +274,7 @@ export function isOslerError(value: unknown): value is OslerError {
 }
 
 const PREREQUISITE_CODES = new Set([
+  'OSLER_ERR_RUN_PREFLIGHT',
   'OSLER_ERR_PYTHON_MISSING',
   'OSLER_ERR_PYTHON_SETUP',
   'OSLER_ERR_TOOL_MISSING',
