@@ -4,6 +4,7 @@ import { checkTraining } from '../server/training-check.ts';
 import { blockingFindings } from '../train/preflight/preflight.ts';
 import type { CliContext } from './context.ts';
 import type { Reporter } from './progress.ts';
+import { interruptSignal } from './interrupt.ts';
 import { renderCheck, renderFinding } from './render-check.ts';
 
 const failedExitCode = 3;
@@ -12,10 +13,11 @@ const failedExitCode = 3;
 export async function runCheck(
   context: CliContext,
   recipe: Recipe,
-  options: { readonly itemFiles: readonly string[]; readonly json: boolean; readonly signal?: AbortSignal | undefined },
+  options: { readonly itemFiles: readonly string[]; readonly json: boolean },
   reporter: Reporter,
 ): Promise<void> {
-  const { itemFiles, json, signal } = options;
+  const { itemFiles, json } = options;
+  const signal = interruptSignal(() => reporter.info('stopping'));
   const check = await checkTraining(recipe, context, { itemFiles, onStep: (step) => reporter.step(step), signal });
   process.stdout.write(json ? `${JSON.stringify(check)}\n` : renderCheck(check));
   if (check.findings.some(({ level }) => level === 'error')) process.exitCode = failedExitCode;
@@ -29,11 +31,14 @@ export async function runCheck(
 export async function requireCheck(
   context: CliContext,
   recipe: Recipe,
-  options: { readonly ignoresEstimates: boolean; readonly signal?: AbortSignal | undefined },
+  options: { readonly ignoresEstimates: boolean },
   reporter: Reporter,
 ): Promise<void> {
-  await context.trainings.check(recipe, options.signal);
-  const check = await checkTraining(recipe, context, { onStep: (step) => reporter.step(step), signal: options.signal });
+  await context.trainings.check(recipe);
+  const signal = interruptSignal(() => reporter.info('stopping; nothing was begun'));
+  const check = await checkTraining(recipe, context, { onStep: (step) => reporter.step(step), signal });
+  // What follows saves a checkpoint when it is interrupted, and says so by itself.
+  process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
   const blocking = blockingFindings(check, options);
   if (blocking.length > 0) {
     const isEstimate = blockingFindings(check, { ignoresEstimates: true }).length === 0;

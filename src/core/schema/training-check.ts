@@ -19,6 +19,7 @@ export const DataCheckCode = z.enum([
   'contamination',
   'sourceNote',
   'templateMissing',
+  'hostRefused',
   'hostUnchecked',
 ]);
 export type DataCheckCode = z.infer<typeof DataCheckCode>;

@@ -7,6 +7,7 @@ const shownItems = 5;
 /** An evaluation item that training rows come close to; `hard` is as good as asking the same. */
 export interface ContaminationHit {
   readonly task: string;
+  /** Of a held-out row where it stands in its file. */
   readonly itemId: string;
   readonly level: 'soft' | 'hard';
   /** Position among the trained rows; null: spread over several. */
@@ -34,18 +35,19 @@ export function contaminationFindings(hits: readonly ContaminationHit[], train: 
 function hardMessage(task: string, hits: readonly ContaminationHit[], train: readonly PlacedRow[]): string {
   const where = places(hits, train);
   return task === 'heldout'
-    ? `${hits.length} of the held-out rows are asked in other words by trained rows (${where}), so held-out figures will flatter. Remove one of each pair from the data.`
-    : `${hits.length} items of "${task}" are asked by training rows, in the same or other words (${where}). Remove those rows, or read the report's figure without contaminated items.`;
+    ? `${hits.length} of the held-out rows ${hits.length === 1 ? 'is' : 'are'} asked in the same or other words by trained rows (${where}), so held-out figures will flatter. Remove one of each pair from the data.`
+    : `${hits.length === 1 ? 'An item' : `${hits.length} items`} of "${task}" ${hits.length === 1 ? 'is' : 'are'} asked by training rows, in the same or other words (${where}). Remove those rows, or read the report's figure without contaminated items.`;
 }
 
 function softMessage(task: string, hits: readonly ContaminationHit[], train: readonly PlacedRow[]): string {
-  return `${hits.length} ${task === 'heldout' ? 'held-out rows' : `items of "${task}"`} come close to training rows (${places(hits, train)}).`;
+  const [noun, verb] = hits.length === 1 ? ['item', 'comes'] : ['items', 'come'];
+  return `${hits.length} ${task === 'heldout' ? 'of the held-out rows' : `${noun} of "${task}"`} ${verb} close to training rows (${places(hits, train)}).`;
 }
 
 function places(hits: readonly ContaminationHit[], train: readonly PlacedRow[]): string {
   const shown = hits.slice(0, shownItems).map(({ itemId, nearestTrainingRow }) => {
     const place = nearestTrainingRow === null ? undefined : train[nearestTrainingRow]?.place;
-    return `${itemId.slice(0, 24)} at ${place ?? 'several rows'}`;
+    return `${itemId} as ${place ?? 'several rows'}`;
   });
   return `${shown.join('; ')}${hits.length > shownItems ? '; …' : ''}`;
 }

@@ -1,5 +1,4 @@
-import { mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../../core/config.ts';
 import { isOslerError, messageOf } from '../../core/errors.ts';
@@ -11,6 +10,7 @@ import type { WithoutRepeats } from '../data/drop-repeats.ts';
 import { type ExaminedDataset, examineDataset } from '../data/prepare-data.ts';
 import type { ModelStore } from '../model-store.ts';
 import type { ReportStep } from '../python-environment.ts';
+import type { HostReply } from './ask-trainer.ts';
 import { baseForCheck } from './base-for-check.ts';
 import { contaminationFindings, type FindContamination } from './contamination-findings.ts';
 import { dataFindings, finding } from './data-findings.ts';
@@ -23,8 +23,8 @@ export interface PreflightDeps {
   readonly locateTemplate: (name: string) => string;
   /** Left out: contamination is not looked for. */
   readonly findContamination?: FindContamination | undefined;
-  /** Asks the host that would train about a job; left out: it is not asked. Throws what keeps it from answering. */
-  readonly askHost?: ((jobFile: string) => Promise<Preflight>) | undefined;
+  /** Asks the host that would train about a job; left out: it is not asked. */
+  readonly askHost?: ((jobFile: string) => Promise<HostReply>) | undefined;
   readonly onStep?: ReportStep | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -82,7 +82,7 @@ async function lookForContamination(
   deps.onStep?.('look for evaluation items among the training rows');
   const { items, hits } = await deps.findContamination(
     rows.train.map(({ row }) => row.question),
-    rows.heldOut.map(({ row }) => row),
+    rows.heldOut.map(({ place, row }) => ({ id: place, question: row.question })),
   );
   findings.push(...contaminationFindings(hits, rows.train));
   const ofLevel = (level: string): number => hits.filter((hit) => hit.level === level).length;
@@ -109,7 +109,10 @@ async function askHost(
   if (base === undefined) return undefined;
   if (base.missingBytes > 0) findings.push(...(await downloadFindings(base.missingBytes, deps.config.home)));
   onStep?.('ask the trainer about lengths, memory and disk');
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'osler-check-'));
+  // With the caches, where `osler clean` finds what a killed process left.
+  const cache = path.join(deps.config.home, 'cache');
+  await mkdir(cache, { recursive: true });
+  const folder = await mkdtemp(path.join(cache, 'check-'));
   try {
     const files = {
       train: path.join(folder, 'train.jsonl'),
@@ -133,7 +136,12 @@ async function askHost(
       dryRun: false,
     };
     await writeFile(files.job, JSON.stringify(TrainJob.parse(job)));
-    return await attempt('hostUnchecked', null, () => ask(files.job));
+    const reply = await attempt('hostRefused', null, () => ask(files.job));
+    if (reply?.kind === 'report') return reply.report;
+    if (reply?.kind === 'refused') findings.push(finding('error', 'hostRefused', `The trainer cannot take it: ${reply.why}.`));
+    if (reply?.kind === 'silent')
+      findings.push(finding('warning', 'hostUnchecked', `Lengths, memory and disk are not known: the trainer was asked, ${reply.why}`));
+    return undefined;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,10 +1,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { OSLER_ERR_RUN_PREFLIGHT } from '../../../../src/core/errors.ts';
+import { OSLER_ERR_PYTHON_MISSING } from '../../../../src/core/errors.ts';
+import type { Preflight } from '../../../../src/core/schema/preflight.ts';
 import { TrainJob } from '../../../../src/core/schema/train-job.ts';
 import { TrainingRow } from '../../../../src/core/schema/training-row.ts';
 import type { CheckFinding, TrainingCheck } from '../../../../src/core/schema/training-check.ts';
+import type { HostReply } from '../../../../src/train/preflight/ask-trainer.ts';
 import { blockingFindings } from '../../../../src/train/preflight/preflight.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 import { checked, hostReport, recipeOn, rowOf, rowsOf } from './preflight-fixture.ts';
@@ -15,6 +17,9 @@ const of = (check: TrainingCheck, code: CheckFinding['code']): CheckFinding => {
   if (found[0] === undefined || found.length > 1) throw new Error(`${found.length} findings of ${code}: ${JSON.stringify(check.findings)}`);
   return found[0];
 };
+
+/** The trainer’s answer, with a report in which all is well but for these changes. */
+const answered = (changes: Partial<Preflight> = {}): HostReply => ({ kind: 'report', report: hostReport(changes) });
 
 /** A folder that says it is a model. */
 async function baseFolder(): Promise<string> {
@@ -155,7 +160,7 @@ describe('a check for contamination', () => {
     });
     expect(seen).toEqual([['q0', 'q1', 'q2', 'q3', 'q4'], ['q5']]);
     expect(short(check)).toEqual(['warning contamination', 'warning contamination', 'note contamination']);
-    expect(check.findings[0]?.message).toContain('1 items of "mini" are asked by training rows, in the same or other words (m2 at line 5)');
+    expect(check.findings[0]?.message).toContain('An item of "mini" is asked by training rows, in the same or other words (m2 as line 5)');
     expect(check.findings[1]?.message).toContain('1 of the held-out rows');
     expect(check.data?.contamination).toEqual({ items: 40, hard: 2, soft: 1 });
   });
@@ -187,7 +192,7 @@ describe('a check of the host', () => {
             .map((line) => TrainingRow.parse(JSON.parse(line)).question);
         expect([await read(job.trainFile), await read(job.heldOutFile ?? '')]).toEqual([['q0', 'q2'], ['q3']]);
         expect(job).toMatchObject({ basePath: base, recipe, dryRun: false });
-        return hostReport({ findings: [truncated as never, tooLarge as never] });
+        return answered({ findings: [truncated as never, tooLarge as never] });
       },
     });
     expect(short(check)).toEqual(['error memoryShort', 'warning rowsTruncated', 'note duplicates']);
@@ -200,7 +205,7 @@ describe('a check of the host', () => {
     let asked = 0;
     const askHost = async () => {
       asked += 1;
-      return hostReport();
+      return answered();
     };
     const base = await baseFolder();
     expect(short(await checked(await recipeOn([{ a: 1 }], { 'base.ref': base }), { askHost }))).toContain('error columnsMissing');
@@ -208,21 +213,28 @@ describe('a check of the host', () => {
   });
 
   it('makes findings of a base that is not there and of a trainer that does not answer', async () => {
-    const noBase = await checked(await recipeOn(rowsOf(3), { 'base.ref': 'no-such-model' }), { askHost: async () => hostReport() });
+    const noBase = await checked(await recipeOn(rowsOf(3), { 'base.ref': 'no-such-model' }), { askHost: async () => answered() });
     expect(noBase.findings).toMatchObject([{ level: 'error', code: 'baseMissing', setting: 'base.ref' }]);
     const base = await baseFolder();
-    const silent = await checked(await recipeOn(rowsOf(3), { 'base.ref': base }), {
+    const recipe = await recipeOn(rowsOf(3), { 'base.ref': base });
+    const silent = await checked(recipe, { askHost: async () => ({ kind: 'silent', why: 'it ended with 1' }) });
+    expect(silent.findings).toMatchObject([
+      { level: 'warning', code: 'hostUnchecked', message: expect.stringContaining('it ended with 1') },
+    ]);
+    const refused = await checked(recipe, { askHost: async () => ({ kind: 'refused', why: 'no EOS' }) });
+    expect(refused.findings).toMatchObject([{ level: 'error', code: 'hostRefused', message: 'The trainer cannot take it: no EOS.' }]);
+    const noPython = await checked(recipe, {
       askHost: async () => {
-        throw new OSLER_ERR_RUN_PREFLIGHT('the trainer ended with 1');
+        throw new OSLER_ERR_PYTHON_MISSING('none was found');
       },
     });
-    expect(silent.findings).toMatchObject([{ level: 'error', code: 'hostUnchecked' }]);
+    expect(noPython.findings).toMatchObject([{ level: 'error', code: 'hostRefused', message: expect.stringContaining('Python 3.11') }]);
   });
 
   it('blocks by errors, and lets estimates alone be overruled', async () => {
     const base = await baseFolder();
     const recipe = await recipeOn(rowsOf(3), { 'base.ref': base });
-    const check = await checked(recipe, { askHost: async () => hostReport({ findings: [truncated as never, tooLarge as never] }) });
+    const check = await checked(recipe, { askHost: async () => answered({ findings: [truncated as never, tooLarge as never] }) });
     expect(blockingFindings(check, { ignoresEstimates: false })).toEqual([tooLarge]);
     expect(blockingFindings(check, { ignoresEstimates: true })).toEqual([]);
     const missing = await checked(await recipeOn(rowsOf(3), { template: 'none' }));
