@@ -71,7 +71,15 @@ class Architecture:
     def adapter_parameters(self, rank: int, targets: tuple[str, ...]) -> int:
         """LoRA's A and B: rank · (in + out) a targeted projection, in every layer."""
         h, q, k, m = self.hidden, self.query, self.key, self.intermediate
-        widths = {"q_proj": h + q, "k_proj": h + k, "v_proj": h + k, "o_proj": q + h, "gate_proj": h + m, "up_proj": h + m, "down_proj": m + h}
+        widths = {
+            "q_proj": h + q,
+            "k_proj": h + k,
+            "v_proj": h + k,
+            "o_proj": q + h,
+            "gate_proj": h + m,
+            "up_proj": h + m,
+            "down_proj": m + h,
+        }
         return self.layers * rank * sum(widths.get(target, 0) for target in targets)
 
 
@@ -129,7 +137,10 @@ class Setup:
             precision=plan.precision,
             load_in_4bit=plan.load_in_4bit,
             optimizer=plan.optimizer,
-            gradient_checkpointing=plan.gradient_checkpointing,
+            # Below 512 tokens unsloth itself takes plain checkpointing in place of its own.
+            gradient_checkpointing=True
+            if plan.gradient_checkpointing == "unsloth" and recipe.base.max_length_tokens < 512
+            else plan.gradient_checkpointing,
             rank=recipe.lora.rank,
             targets=tuple(recipe.lora.target_modules),
         )
@@ -240,12 +251,16 @@ def _saved(setup: Setup, tokens: int) -> MemoryTerm:
     a = setup.architecture
     if setup.gradient_checkpointing == "unsloth":
         # They go to RAM; two buffers on the device take them there and back.
-        return MemoryTerm(name="saved activations", bytes=2 * tokens * a.hidden * 2, description="buffers for two layers' inputs, the rest in RAM")
+        return MemoryTerm(
+            name="saved activations", bytes=2 * tokens * a.hidden * 2, description="buffers for two layers' inputs, the rest in RAM"
+        )
     if setup.gradient_checkpointing:
         return MemoryTerm(
             name="saved activations", bytes=a.layers * tokens * a.hidden * _residual_bytes(setup), description="the input of every layer"
         )
-    return MemoryTerm(name="saved activations", bytes=(a.layers - 1) * _layer_bytes(setup, tokens), description="of all layers but the one at work")
+    return MemoryTerm(
+        name="saved activations", bytes=(a.layers - 1) * _layer_bytes(setup, tokens), description="of all layers but the one at work"
+    )
 
 
 def _layer(setup: Setup, tokens: int) -> MemoryTerm:
@@ -271,4 +286,6 @@ def _loss(setup: Setup, tokens: int, calibration: Calibration) -> MemoryTerm:
         rows = min(tokens, max(512, -(-tokens // calibration.loss_rows_share)))
         return MemoryTerm(name="loss", bytes=rows * v * calibration.loss_bytes_per_logit, description=f"logits of {rows} tokens at a time")
     columns = min(v, calibration.loss_tile_columns)
-    return MemoryTerm(name="loss", bytes=2 * tokens * columns * 2, description=f"logits and gradient of {columns} vocabulary entries at a time")
+    return MemoryTerm(
+        name="loss", bytes=2 * tokens * columns * 2, description=f"logits and gradient of {columns} vocabulary entries at a time"
+    )
