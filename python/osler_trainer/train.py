@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -18,7 +17,8 @@ from .backends.backend import Adapted, Backend, choose_backend
 from .base_model import BaseModel
 from .checkpoints import complete_checkpoints, only_trainer
 from .dry_run import dry_run
-from .errors import EXIT_STOPPED, BadJob, MissingPrerequisite, StopRequested, TrainerError
+from .environment import check_length, set_environment
+from .errors import EXIT_STOPPED, BadJob, StopRequested, TrainerError
 from .events import DatasetReady, EventWriter, Failed, Finished, Stage, Started, Stopped
 from .export import write_settings, write_tokenizer
 from .failures import Situation, explain
@@ -133,7 +133,7 @@ class _Training:
     def _prepare(self) -> _Prepared:
         job = self.job
         # Before torch, transformers and the Hub client read them.
-        _set_environment(job)
+        set_environment(job)
         backend = choose_backend(job.recipe.backend)
         backend.import_libraries()
         import torch
@@ -246,21 +246,6 @@ class _Training:
         self.events.emit(artifact("merged", merged, self.pulse.worked))
 
 
-def check_length(job: TrainJob, base: Path) -> None:
-    """Raises BadJob where the recipe wants longer rows than the base reads: unsloth would silently stretch its positions, so
-    that the exported model, which keeps the base's settings, were another than the trained one.
-    """
-    try:
-        most = json.loads((base / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings")
-    except (OSError, ValueError) as error:
-        raise MissingPrerequisite(f'"{base / "config.json"}" cannot be read: {error}', "fetch the base model again") from error
-    if isinstance(most, int) and job.recipe.base.max_length_tokens > most:
-        raise BadJob(
-            f"base.maxLengthTokens is {job.recipe.base.max_length_tokens}, and the base reads at most {most} tokens",
-            f"set base.maxLengthTokens to {most} or less",
-        )
-
-
 def _save_adapter(job: TrainJob, model: Any, folder: Path) -> None:
     # With a Hub id in its configuration others can load the adapter; with the path of this machine they cannot.
     base = job.recipe.base
@@ -279,20 +264,3 @@ def _logged_loss(history: Sequence[dict[str, Any]]) -> float:
     if not losses:
         raise TrainerError("the training ended without a logged loss", "set trainer.loggingSteps to at most trainer.maxSteps")
     return losses[-1]
-
-
-def _set_environment(job: TrainJob) -> None:
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    if "HUGGINGFACE_TOKEN" in os.environ:
-        os.environ.setdefault("HF_TOKEN", os.environ["HUGGINGFACE_TOKEN"])
-    os.environ["OMP_NUM_THREADS"] = str(job.threads)
-    # Threads that spin while they wait made a step up to three times slower on two cores that other work shares.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if Path(job.base_path).is_dir():
-        # peft and TRL look names up on the Hub while saving; with a local base there is nothing to ask, and off line
-        # each question waits for its timeout.
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    if "WORLD_SIZE" not in os.environ:
-        # With several GPUs visible and no torchrun, Trainer would choose DataParallel, which TRL refuses.
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
