@@ -26,8 +26,10 @@ FindingCode = Literal[
     "rowsTruncated",
     "rowsWithoutResponse",
     "lengthUnused",
+    "lengthBeyondBase",
     "memoryShort",
     "memoryTight",
+    "memoryUnknown",
     "diskShort",
 ]
 

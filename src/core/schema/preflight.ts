@@ -17,8 +17,10 @@ export const PreflightCode = z.enum([
   'rowsTruncated',
   'rowsWithoutResponse',
   'lengthUnused',
+  'lengthBeyondBase',
   'memoryShort',
   'memoryTight',
+  'memoryUnknown',
   'diskShort',
 ]);
 export type PreflightCode = z.infer<typeof PreflightCode>;
