@@ -9,7 +9,7 @@ export const CardConfig = z.looseObject({
   default: z.boolean().optional(),
   data_dir: z.string().optional(),
   data_files: z
-    .union([z.string(), z.array(z.union([z.string(), z.looseObject({ split: z.string().optional(), path: OneOrMore })]))])
+    .union([z.string(), z.record(z.string(), OneOrMore), z.array(z.union([z.string(), z.looseObject({ split: z.string().optional(), path: OneOrMore })]))])
     .optional(),
 });
 export type CardConfig = z.infer<typeof CardConfig>;
@@ -43,11 +43,22 @@ export function chooseConfig(configs: readonly CardConfig[], name: string | null
 /** Patterns of the files of each split that a configuration names; without a split's name they are of `train`. */
 export function patternsOf(config: CardConfig): Map<string, string[]> {
   const patterns = new Map<string, string[]>();
-  const folder = config.data_dir === undefined ? '' : `${config.data_dir.replaceAll(/^\.?\/+|\/+$/g, '')}/`;
-  for (const entry of [config.data_files ?? []].flat()) {
-    const split = typeof entry === 'string' ? 'train' : (entry.split ?? 'train');
-    const added = (typeof entry === 'string' ? [entry] : [entry.path].flat()).map((pattern) => `${folder}${pattern.replace(/^\.?\/+/, '')}`);
+  const folder = folderOf(config);
+  for (const [split, paths] of entriesOf(config)) {
+    const added = [paths].flat().map((pattern) => `${folder}${pattern.replace(/^\.?\/+/, '')}`);
     patterns.set(split, [...(patterns.get(split) ?? []), ...added]);
   }
   return patterns;
+}
+
+/** Folder that a configuration's files are in, with a slash at its end; empty: the data set's own. */
+export function folderOf(config: CardConfig): string {
+  const folder = (config.data_dir ?? '').replaceAll(/^\.?\/+|\/+$/g, '');
+  return folder === '' || folder === '.' ? '' : `${folder}/`;
+}
+
+function entriesOf({ data_files: files = [] }: CardConfig): [string, string | string[]][] {
+  if (typeof files === 'string') return [['train', files]];
+  if (!Array.isArray(files)) return Object.entries(files);
+  return files.map((entry) => (typeof entry === 'string' ? ['train', entry] : [entry.split ?? 'train', entry.path]));
 }

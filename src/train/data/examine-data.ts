@@ -78,7 +78,7 @@ export async function examineData(files: readonly string[], data: Recipe['data']
   }
   const selection = selectRows(raw.length, data);
   const isUnfit = unfit.length > 0;
-  const missing = columns.size === 0 && (raw.length === 0 || isUnfit) ? [] : missingColumns(data.columns, [...columns]);
+  const missing = columns.size === 0 ? [] : missingColumns(data.columns, [...columns]);
   const judged = missing.length > 0 || isUnfit ? { good: new Map<number, PlacedRow>(), bad: new Map<number, DataProblem[]>() } : judge(raw, data);
   const asked = new Set([...selection.train, ...selection.heldOut]);
   const goodOf = (positions: readonly number[]): PlacedRow[] => positions.flatMap((position) => judged.good.get(position) ?? []);

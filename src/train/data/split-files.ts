@@ -32,14 +32,14 @@ export function filesBySplit(paths: readonly string[]): Map<string, string[]> {
 }
 
 /** Files of a split of the branch refs/convert/parquet, which the Hub fills by itself: `CONFIG/SPLIT/0000.parquet`. */
-export function convertedFiles(paths: readonly string[], config: string | null, split: string): { files: string[]; isPartial: boolean } {
+export function convertedFiles(paths: readonly string[], config: string | null, split: string): { files: string[]; isPartial: boolean; config: string } {
   const parts = paths.filter((file) => file.endsWith('.parquet')).map((file) => ({ file, segments: file.split('/') }));
   const configs = [...new Set(parts.map(({ segments }) => segments[0] ?? ''))].toSorted();
-  const chosen = config ?? (configs.includes('default') ? 'default' : configs[0]);
+  const chosen = config ?? (configs.includes('default') ? 'default' : (configs[0] ?? ''));
   const of = (folder: string): string[] =>
     parts.filter(({ segments }) => segments.length === 3 && segments[0] === chosen && segments[1] === folder).map(({ file }) => file).toSorted();
   const whole = of(split);
-  return whole.length > 0 ? { files: whole, isPartial: false } : { files: of(`partial-${split}`), isPartial: true };
+  return whole.length > 0 ? { files: whole, isPartial: false, config: chosen } : { files: of(`partial-${split}`), isPartial: true, config: chosen };
 }
 
 function grouped(files: readonly string[], splitOf: (file: string) => string | undefined): Map<string, string[]> {

@@ -164,6 +164,11 @@ describe('bad rows of JSON Lines', () => {
     ]);
   });
 
+  it('are told where no row is an object at all', async () => {
+    const found = await examined('rows.jsonl', '"a"\n[1]');
+    expect([found.missing, places(found)]).toEqual([[], ['line 1: not a JSON object', 'line 2: not a JSON object']]);
+  });
+
   it('stand in the way only where the recipe asks for them', async () => {
     const text = jsonl(rowOf(0), rowOf(1), { Question: 'q2' }, rowOf(3));
     expect((await examined('rows.jsonl', text, { limit: 2 })).problems).toEqual([]);

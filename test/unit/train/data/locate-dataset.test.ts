@@ -44,6 +44,13 @@ describe('locateDataset on this machine', () => {
     expect(await locateDataset(dataOf(here), deps())).toEqual({ files: [here], revision: null, licence: null, notes: [] });
   });
 
+  it('refuses a split that one file cannot have, and takes a slice of the one it has', async () => {
+    const here = path.join(temporaryFolder(), 'rows.jsonl');
+    await writeFile(here, rows);
+    expect((await errorOf(() => locateDataset(dataOf(here, { split: 'test' }), deps()))).message).toContain('there is no "test"');
+    expect((await locateDataset(dataOf(here, { split: 'train[:50%]' }), deps())).files).toEqual([here]);
+  });
+
   it('finds the package’s own rows from any folder', async () => {
     const found = await locateDataset(dataOf('data/train/osler-medical-cot.jsonl'), deps());
     expect(found.files).toEqual([path.join(packageRoot, 'data/train/osler-medical-cot.jsonl')]);
@@ -114,7 +121,9 @@ describe('locateDataset on the Hub', () => {
 
   it('takes the first configuration where none is asked for', async () => {
     hub.addCommit('dataset', 'owner/first', files);
-    expect(namesOf(await locateDataset(dataOf('owner/first'), deps()))).toEqual(['sft_en.json']);
+    const found = await locateDataset(dataOf('owner/first'), deps());
+    expect(namesOf(found)).toEqual(['sft_en.json']);
+    expect(found.notes).toEqual(['configuration "en" was taken, of en, zh; choose with --set data.config=NAME']);
   });
 
   it('takes the pinned commit of the recipe, and that of the reference before it', async () => {
@@ -194,6 +203,23 @@ configs:
     expect(error.message).toContain('has no split "validation" (its splits: train, test;');
   });
 
+  it.each([
+    ['a table of splits', 'data_files:\n      train: a.jsonl\n      test: [b.jsonl]', ['a.jsonl'], ['b.jsonl']],
+    ['a folder of its own', 'data_dir: ./sub/\n    data_files: "*.jsonl"', ['c.jsonl'], null],
+    ['a folder alone', 'data_dir: ./sub/', ['c.jsonl'], null],
+  ])('understands a card with %s', async (_title, fields, train, test) => {
+    hub.addCommit('dataset', 'owner/card', {
+      'README.md': card(`configs:\n  - config_name: default\n    ${fields}`),
+      'a.jsonl': file(rows),
+      'b.jsonl': file(rows),
+      'sub/c.jsonl': file(rows),
+    });
+    expect(namesOf(await locateDataset(dataOf('owner/card'), deps()))).toEqual(train);
+    const other = locateDataset(dataOf('owner/card', { split: 'test' }), deps());
+    if (test === null) expect((await errorOf(() => other)).code).toBe('OSLER_ERR_USAGE');
+    else expect(namesOf(await other)).toEqual(test);
+  });
+
   it('takes a pattern in the reference', async () => {
     hub.addCommit('dataset', 'owner/pattern', { 'en/a.jsonl': file(rows), 'en/b.jsonl': file(rows), 'zh/a.jsonl': file(rows) });
     expect(namesOf(await locateDataset(dataOf('owner/pattern:en/*.jsonl'), deps()))).toEqual(['a.jsonl', 'b.jsonl']);
@@ -216,7 +242,7 @@ configs:
       const found = await locateDataset(dataOf('owner/script', { config: 'en' }), deps());
       expect(namesOf(found)).toEqual(['0000.parquet', '0001.parquet']);
       expect([found.revision, found.licence]).toEqual([commit, 'mit']);
-      expect(found.notes).toEqual([expect.stringContaining('refs/convert/parquet')]);
+      expect(found.notes).toEqual([expect.stringContaining('(refs/convert/parquet, configuration en)')]);
     });
 
     it('says so where only a part of the data set was converted', async () => {

@@ -75,7 +75,8 @@ def write_parquet() -> None:
     """Ten rows in every form that a data set on the Hub may have, and files that cannot be trained on."""
     out = here / "parquet"
     out.mkdir(exist_ok=True)
-    rows = {name: [f"{letter}{i} \u2013 ü" for i in range(10)] for name, letter in (("Question", "q"), ("Complex_CoT", "t"), ("Response", "a"))}
+    columns = (("Question", "q"), ("Complex_CoT", "t"), ("Response", "a"))
+    rows = {name: [f"{letter}{i} \u2013 ü" for i in range(10)] for name, letter in columns}
     table = pa.table(rows)
     for codec in ("none", "snappy", "gzip", "zstd", "brotli", "lz4"):
         pq.write_table(table, out / f"{codec}.parquet", compression=codec, row_group_size=4)
