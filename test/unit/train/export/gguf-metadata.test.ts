@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ggufMetadata, licenceOf } from '../../../../src/train/export/gguf-metadata.ts';
-import type { RunSource } from '../../../../src/train/run-source.ts';
+import { RunSource } from '../../../../src/train/run-source.ts';
 import { doneRun } from '../../../support/tiny-run.ts';
 
 const hub = 'https://huggingface.co';
@@ -9,7 +9,8 @@ const commit = 'a'.repeat(40);
 async function metadata(base: RunSource['base'], data: { ref: string; revision: string | null }): Promise<Record<string, unknown>> {
   const run = await doneRun({ name: 'DeepSeek-R1-Medical-COT' });
   const recipe = { ...run.recipe, base: { ...run.recipe.base, ref: base.ref }, data: { ...run.recipe.data, ref: data.ref } };
-  return ggufMetadata({ ...run, recipe }, { base, data: { ...data, sha256: '', trainRows: 1, heldOutRows: 0 } }, hub);
+  const source = RunSource.parse({ base, data: { ...data, sha256: '', trainRows: 1, heldOutRows: 0 } });
+  return ggufMetadata({ ...run, recipe }, source, hub);
 }
 
 describe('ggufMetadata', () => {
