@@ -91,7 +91,7 @@ async function cmake(words: readonly string[], options: LlamaCppProgramOptions):
   const result = await child;
   signal?.throwIfAborted();
   if (result.exitCode === 0) return;
-  const said = (result.all ?? result.message ?? '').trim().split('\n').slice(-shownErrorLines).join('\n');
+  const said = (result.all || (result.message ?? '')).trim().split('\n').slice(-shownErrorLines).join('\n');
   throw toolMissing('cmake', options, `It said: ${said}`);
 }
 

@@ -31,7 +31,7 @@ export async function ensureLlamaCppSource(cacheDir: string): Promise<string> {
     throw new OSLER_ERR_TOOL_MISSING(
       'git',
       'unpack the converter that comes with node-llama-cpp',
-      `It said: ${result.all ?? result.message}\nOn Debian: apt-get install git`,
+      `It said: ${result.all || result.message}\nOn Debian: apt-get install git`,
     );
   // Another process may have been quicker: either folder serves.
   await rename(temporary, folder).catch(async () => rm(temporary, { recursive: true, force: true }));

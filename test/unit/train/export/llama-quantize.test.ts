@@ -80,6 +80,17 @@ describe('ensureLlamaQuantize', () => {
   });
 });
 
+describe('ensureLlamaQuantize without cmake', () => {
+  it('says so', async () => {
+    const { cacheDir } = await cacheWithCmake('exit 1');
+    process.env['PATH'] = '/none';
+    const error = await errorOf(() => ensureLlamaQuantize({ cacheDir }));
+    expect(error.code).toBe('OSLER_ERR_TOOL_MISSING');
+    expect(error.message).toMatch(/It said: .*cmake/);
+    expect(error.message).toContain('apt-get install cmake g++ git');
+  });
+});
+
 describe('checkExportTools', () => {
   it('asks for nothing where no type needs llama-quantize', async () => {
     const { cacheDir } = await cacheWithCmake('exit 1');
