@@ -28,6 +28,15 @@ LLAMA_8B: dict[str, Any] = {
     "vocab_size": 128256,
     "tie_word_embeddings": False,
 }
+SMOL_135M: dict[str, Any] = {
+    "hidden_size": 576,
+    "num_hidden_layers": 30,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "intermediate_size": 1536,
+    "vocab_size": 49152,
+    "tie_word_embeddings": True,
+}
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 GB = 10**9
 
@@ -74,6 +83,31 @@ def test_8b_qlora_at_2_x_2048_is_near_the_published_figure() -> None:
 def test_tensors_are_near_what_was_measured_on_an_h100(backend: str, checkpointing: Any, measured: float) -> None:
     of = setup({"vocab_size": 49152}, backend=backend, gradient_checkpointing=checkpointing)
     assert tensors(of, 2, 1171) == pytest.approx(measured, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("batch", "length", "checkpointing", "measured"),
+    # Peak resident set of a training step of SmolLM2-135M in fp32, 2 CPU cores, torch 2.13.0, November 2026.
+    [
+        (1, 512, True, 1.80 * GB),
+        (2, 1024, True, 4.04 * GB),
+        (4, 512, True, 4.16 * GB),
+        (1, 512, False, 2.43 * GB),
+        (2, 512, False, 4.01 * GB),
+    ],
+)
+def test_the_process_is_near_what_was_measured_on_a_cpu(batch: int, length: int, checkpointing: bool, measured: float) -> None:
+    of = setup(
+        SMOL_135M,
+        backend="peft",
+        device_kind="cpu",
+        weights="fp32",
+        precision="fp32",
+        load_in_4bit=False,
+        optimizer="adamw_torch",
+        gradient_checkpointing=checkpointing,
+    )
+    assert needed_bytes(of, batch, length) == pytest.approx(measured, rel=0.15)
 
 
 def test_more_batch_length_rank_vocabulary_or_precision_takes_more() -> None:
