@@ -46,6 +46,8 @@ async function describeService(): Promise<unknown> {
     clock: systemClock,
     runs: new RunStore(database, systemClock),
     models: new ModelStore(database),
+    launcher: async () => await Promise.reject(new Error('nothing is trained here')),
+    exportRun: async () => await Promise.reject(new Error('nothing is exported here')),
   });
   const app = await buildApp({
     models: new ServedModels([]),

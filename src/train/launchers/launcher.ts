@@ -9,6 +9,8 @@ export interface StartOptions {
   /** Folder of the base model on this machine, or a Hub id that the host fetches by itself. */
   readonly basePath: string;
   readonly processes: number;
+  /** Numbers of the launcher's slots that this run holds, from 0: which GPUs it may use, where there are any. */
+  readonly slots: readonly number[];
   readonly startedAt: string;
   readonly onStep?: ReportStep | undefined;
   readonly signal?: AbortSignal | undefined;

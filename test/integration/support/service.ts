@@ -14,6 +14,8 @@ import { KeyStore } from '../../../src/server/auth/key-store.ts';
 import { buildApp, type ServerDeps } from '../../../src/server/app.ts';
 import { Drain } from '../../../src/server/drain.ts';
 import { type ServedModel, ServedModels } from '../../../src/server/served-model.ts';
+import { convertRun } from '../../../src/train/export/convert-run.ts';
+import { openLauncher } from '../../../src/train/launchers/open-launcher.ts';
 import { ModelStore } from '../../../src/train/model-store.ts';
 import { RunStore } from '../../../src/train/run-store.ts';
 import { Trainings } from '../../../src/train/trainings.ts';
@@ -61,6 +63,9 @@ export async function startService(
     clock: systemClock,
     runs: new RunStore(database, systemClock),
     models: new ModelStore(database),
+    launcher: async (name) => await openLauncher(name, config),
+    exportRun: convertRun(config),
+    times: { pollMs: 50, syncMs: 100 },
   });
   const keys = new KeyStore(database, systemClock);
   const drain = options.deps?.drain ?? new Drain();
