@@ -33,7 +33,8 @@ export async function finishRun(run: Run, deps: TrainingsDeps, options: StageOpt
 
 function register(run: Run, folder: RunFolder, exported: RunExport, { models, clock }: TrainingsDeps): void {
   const served = exported.ggufs.find((gguf) => gguf.type === run.recipe.output.ggufTypes[0]);
-  if (served === undefined) throw new OSLER_ERR_EXPORT_FAILED(folder.root, `there is no GGUF file of type "${run.recipe.output.ggufTypes[0]}"`);
+  if (served === undefined)
+    throw new OSLER_ERR_EXPORT_FAILED(folder.root, `there is no GGUF file of type "${run.recipe.output.ggufTypes[0]}"`);
   models.put({
     id: run.id,
     runId: run.id,

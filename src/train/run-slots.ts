@@ -79,7 +79,7 @@ export class RunSlots {
     return this.#database
       .prepare(
         `SELECT other.id FROM runs AS other, runs AS own WHERE own.id = ? AND other.launcher = own.launcher AND other.state = 'queued'
-         AND (other.queued_at, other.id) < (own.queued_at, own.id) ORDER BY other.queued_at, other.id`,
+         AND (other.queued_at, other.rowid) < (own.queued_at, own.rowid) ORDER BY other.queued_at, other.rowid`,
       )
       .all(id)
       .map((row) => String(row['id']));

@@ -17,7 +17,7 @@ export type RunWish = 'cancel' | 'stop' | null;
 
 const rows = `SELECT *, CASE WHEN state = 'queued' THEN (
     SELECT count(*) FROM runs AS other
-    WHERE other.launcher = runs.launcher AND other.state = 'queued' AND (other.queued_at, other.id) < (runs.queued_at, runs.id)
+    WHERE other.launcher = runs.launcher AND other.state = 'queued' AND (other.queued_at, other.rowid) < (runs.queued_at, runs.rowid)
   ) END AS runs_before FROM runs`;
 
 /**

@@ -17,7 +17,7 @@ import { trainRun } from './train-run.ts';
 import { readTrainingData } from './training-data.ts';
 import type { RunOptions, TrainingsDeps } from './training-deps.ts';
 import { defaultTimes, type TrainingTimes } from './training-times.ts';
-import { howToGoOn, WishWatch } from './wish-watch.ts';
+import { cancelled, howToGoOn, WishWatch } from './wish-watch.ts';
 
 /** States in which a trainer may write events. */
 const eventfulStates: readonly RunState[] = ['queued', 'preparing', 'training', 'merging'];
@@ -183,6 +183,7 @@ export class Trainings {
 
   /** Writes down why a run ended early. Gives the error to throw. */
   async #endWith(id: string, thrown: unknown, signal: AbortSignal): Promise<unknown> {
+    if (this.get(id).state === 'cancelled') return cancelled(id);
     const error = await diskFullOf(thrown, this.folder(id).root, fewBytes);
     const code = isOslerError(error) ? error.code : '';
     const isInterrupted = code === 'OSLER_ERR_INTERRUPTED' || (signal.aborted && code !== 'OSLER_ERR_RUN_FAILED');

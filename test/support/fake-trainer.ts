@@ -19,6 +19,11 @@ echo start >> "$root/starts"
 /** A trainer that goes the whole way at once. */
 export const quickTrainer = 'stage training; progress 1; progress 4; stage merging; merged; finished';
 
+/** A trainer that waits for its end, and saves when it is asked to stop. */
+export const patientTrainer = 'trap "stopped 1; exit 0" TERM; stage training; progress 1; while :; do sleep 0.02; done';
+/** The same, deaf to all but SIGKILL, with a child of its own. */
+export const deafTrainer = 'trap "" TERM; stage training; progress 1; sleep 50 & echo $! > "$root/child"; while :; do sleep 0.1; done';
+
 /**
  * A program that stands for Python and plays a trainer: a shell script.
  *

@@ -6,6 +6,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import type { Recipe } from '../../src/core/schema/recipe.ts';
 import type { RunState } from '../../src/core/schema/run.ts';
 import { openStore } from '../../src/core/store.ts';
+import { readEvents } from '../../src/train/event-file.ts';
 import type { RunExport } from '../../src/train/export/run-export.ts';
 import { LocalLauncher } from '../../src/train/launchers/local-launcher.ts';
 import type { Launcher } from '../../src/train/launchers/launcher.ts';
@@ -48,6 +49,11 @@ export interface FakeTrainings {
    * @returns whether that trainer lives
    */
   abandon(id: string): Promise<() => Promise<boolean>>;
+  /** Adds a run, and gives its id. */
+  create(): string;
+  untilState(id: string, state: RunState): Promise<void>;
+  /** Waits until the trainer of a run has told of a step. */
+  untilStep(id: string): Promise<void>;
   /** Puts a run that is done back into a state, as if its process had died in it. */
   reopen(id: string, state: RunState): void;
   /** How often the trainer of a run was started. */
@@ -97,6 +103,13 @@ export async function fakeTrainings(options: FakeTrainingsOptions = {}): Promise
       await eventually('the trainer speaks', hasSaidSomething, 10_000);
       return async () => await local.isAlive(trainer, folder);
     },
+    create: () => trainings.create(recipe).run.id,
+    untilState: async (id, state) => await eventually(`${id} is ${state}`, () => runs.get(id).state === state, 10_000),
+    untilStep: async (id) => {
+      const hasProgress = async (): Promise<boolean> =>
+        (await readEvents(trainings.folder(id).events)).some((event) => event.type === 'progress');
+      await eventually(`${id} has done a step`, hasProgress, 10_000);
+    },
     reopen: (id, state) => void database.prepare('UPDATE runs SET state = ? WHERE id = ?').run(state, id),
     startsOf: async (id) => {
       const text = await readFile(path.join(trainings.folder(id).root, 'starts'), 'utf8').catch(() => '');
@@ -116,5 +129,20 @@ export async function fakeExport(folder: RunFolder): Promise<RunExport> {
     adapterGguf: null,
     modelfile: null,
     notices: [],
+  };
+}
+
+/** A launcher that behaves otherwise in some ways. */
+export function changedLauncher(launcher: Launcher, changes: Partial<Launcher>): Launcher {
+  return {
+    name: launcher.name,
+    slots: async () => await launcher.slots(),
+    start: async (options) => await launcher.start(options),
+    isAlive: async (trainer, folder) => await launcher.isAlive(trainer, folder),
+    stop: async (trainer) => await launcher.stop(trainer),
+    kill: async (trainer) => await launcher.kill(trainer),
+    sync: async (trainer, folder) => await launcher.sync(trainer, folder),
+    fetch: async (...words) => await launcher.fetch(...words),
+    ...changes,
   };
 }

@@ -18,7 +18,10 @@ export async function listCudaDevices(environment: NodeJS.ProcessEnv = childEnvi
   const all = query.stdout.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]));
   const visible = environment['CUDA_VISIBLE_DEVICES'];
   if (visible === undefined || all.length === 0) return all;
-  return knownUpToFirstUnknown(visible.split(',').map((name) => name.trim()), all);
+  return knownUpToFirstUnknown(
+    visible.split(',').map((name) => name.trim()),
+    all,
+  );
 }
 
 /** CUDA reads the list up to the first name that it does not know. Names of devices (GPU-…, MIG-…) are taken as they are. */

@@ -8,6 +8,7 @@ import { LocalLauncher } from './local-launcher.ts';
 export async function openLauncher(name: string, config: Config): Promise<Launcher> {
   if (name !== 'local') throw new OSLER_ERR_USAGE(`There is no launcher "${name}". There is: local.`);
   return new LocalLauncher({
-    python: async ({ onStep, signal }) => await ensurePython({ python: config.python, venv: config.venv, ...(onStep && { onStep }), signal }),
+    python: async ({ onStep, signal }) =>
+      await ensurePython({ python: config.python, venv: config.venv, ...(onStep && { onStep }), signal }),
   });
 }
