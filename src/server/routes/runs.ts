@@ -20,6 +20,9 @@ export const StartRun = z.strictObject({
   dryRun: z.boolean().default(false).describe('emit the events of a run without training; makes no model'),
 });
 
+/** What needs no settings is asked for with `{}`: a page of a foreign site may post anything but JSON. */
+const NoSettings = z.strictObject({});
+
 const RunParams = z.object({ id: z.string().min(1) });
 
 /** Starting, following, stopping, resuming and cancelling trainings. */
@@ -47,20 +50,21 @@ export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {
     { tag: 'runs', summary: 'Cancels a training; the trainer saves a checkpoint first', response: { 200: json(Run, 'the training') } },
   );
   const stop = describeRoute(
-    { params: RunParams },
+    { params: RunParams, body: NoSettings },
     {
       tag: 'runs',
       summary: 'Stops a training',
-      description: 'The trainer finishes its step and saves a checkpoint; then the state is `stopped`, and the training can be resumed.',
+      description:
+        'The trainer finishes its step and saves a checkpoint; then the state is `stopped`, and the training can be resumed. The body is `{}`.',
       response: { 202: json(Run, 'the training') },
     },
   );
   const resume = describeRoute(
-    { params: RunParams },
+    { params: RunParams, body: NoSettings },
     {
       tag: 'runs',
       summary: 'Goes on with a training',
-      description: 'One that was stopped, has failed, or whose process has died. What it has done already is kept.',
+      description: 'One that was stopped, has failed, or whose process has died. What it has done already is kept. The body is `{}`.',
       response: { 202: json(Run, 'the training') },
     },
   );

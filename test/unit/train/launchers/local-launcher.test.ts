@@ -33,7 +33,8 @@ describe('LocalLauncher', () => {
     const { folder, start } = setUp('echo "$CUDA_VISIBLE_DEVICES" > "$root/devices"', ['4', '6', '7']);
     await start([0, 2], 2);
     const read = async (): Promise<string> => await readFile(path.join(folder.root, 'devices'), 'utf8').catch(() => '');
-    await eventually('it has told', async () => (await read()) === '4,7\n');
+    await eventually('it has told', async () => (await read()).endsWith('\n'));
+    expect(await read()).toBe('4,7\n');
   });
 
   it('refuses more processes than there are GPUs', async () => {
