@@ -78,7 +78,7 @@ async function describeService(): Promise<unknown> {
 function fieldsOf({ requestBody }: z.infer<typeof Operation>): string[] {
   const schema = requestBody?.content['application/json'].schema;
   const properties = schema?.['properties'];
-  if (!isRecord(properties)) return [];
+  if (!isRecord(properties) || Object.keys(properties).length === 0) return [];
   const required = Array.isArray(schema?.['required']) ? schema['required'] : [];
   const rows = Object.entries(properties).map(([name, property]) => {
     const description = isRecord(property) && typeof property['description'] === 'string' ? property['description'] : '';

@@ -11,6 +11,7 @@ import { finishRun } from './finish-run.ts';
 import { locateTemplate } from './locate-template.ts';
 import { checkModelRef } from './resolve-model.ts';
 import { type RunFolder, runFolder } from './run-folder.ts';
+import { runFeed, type RunNews } from './run-feed.ts';
 import { isWorkedOn, lockRun } from './run-lock.ts';
 import type { AddOptions } from './run-store.ts';
 import { trainRun } from './train-run.ts';
@@ -146,6 +147,11 @@ export class Trainings {
   events(id: string, signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
     this.get(id);
     return followEvents(this.folder(id).events, { isActive: () => eventfulStates.includes(this.get(id).state), signal });
+  }
+
+  /** Events and states of a run, from the first on to its end. */
+  feed(id: string, signal?: AbortSignal): AsyncGenerator<RunNews, void> {
+    return runFeed({ read: () => this.get(id), events: this.events(id, signal), pollMs: this.#times.pollMs, signal });
   }
 
   /** The run once nothing more will happen to it, or as it is when the signal aborts. */

@@ -73,7 +73,8 @@ export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {
     {
       tag: 'runs',
       summary: 'Follows a training',
-      description: 'Events `trainer` (see python/osler_trainer/contract/train-event.schema.json), at last one `state`.',
+      description:
+        'Events `trainer` (see python/osler_trainer/contract/train-event.schema.json), all from the first on, and `state`, the training itself, each time that its state or its place in the queue changes. The last one is the state in which it ended.',
       response: { 200: { description: 'server-sent events', content: eventStream } },
     },
   );
@@ -137,10 +138,8 @@ export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {
       async function* blocks() {
         // The headers leave with the first bytes, and a run may be silent for long.
         yield ': open\n\n';
-        for await (const event of trainings.events(id, ended)) yield sseBlock(JSON.stringify(event), 'trainer');
-        if (ended.aborted) return;
-        const run = await trainings.settled(id, ended);
-        if (!ended.aborted) yield sseBlock(JSON.stringify(run), 'state');
+        for await (const news of trainings.feed(id, ended))
+          yield sseBlock(JSON.stringify(news.kind === 'trainer' ? news.event : news.run), news.kind);
       }
       return await reply.headers(sseHeaders).send(sseStream(blocks()));
     });
