@@ -93,7 +93,9 @@ export class Trainings {
    */
   cancel(id: string): Run {
     const { runs } = this.#deps;
-    if (!runs.moveState(id, cancellableStates, 'cancelled') && this.get(id).state !== 'cancelled')
+    // One that failed since nobody could reach its trainer may hold a GPU yet.
+    const from: readonly RunState[] = this.get(id).trainer === null ? cancellableStates : [...cancellableStates, 'failed'];
+    if (!runs.moveState(id, from, 'cancelled') && this.get(id).state !== 'cancelled')
       throw new OSLER_ERR_RUN_STATE(id, this.get(id).state, 'there is nothing left to cancel.');
     this.#watches.get(id)?.look();
     return this.get(id);

@@ -136,7 +136,7 @@ describe('a launcher that does not answer', () => {
     expect(fake.trainings.get(id).state).toBe('done');
   });
 
-  it('fails the run after too long, without giving its trainer or its GPU up: resume finds them again', async () => {
+  it('fails the run after too long, without giving its trainer or its GPU up: resume finds them again, and cancel ends them', async () => {
     let isDown = false;
     const fake = await fakeTrainings({ script: patientTrainer, wrap: flaky(() => isDown), deps: { times: { unreachableMs: 200 } } });
     const id = fake.create();
@@ -153,8 +153,13 @@ describe('a launcher that does not answer', () => {
     const again = fake.trainings.execute(id).catch(messageOf);
     await fake.untilState(id, 'training');
     expect(await fake.startsOf(id)).toBe(1);
-    fake.trainings.stop(id);
-    expect(await again).toContain('was stopped after step 1 of 4');
+    isDown = true;
+    expect(await again).toContain('cannot be reached any more');
+    isDown = false;
+    expect(fake.trainings.cancel(id).state).toBe('cancelled');
+    await expect(fake.trainings.execute(id)).rejects.toThrow('was cancelled');
+    expect(fake.trainings.get(id)).toMatchObject({ state: 'cancelled', trainer: null });
+    expect(fake.runs.slots.holders('local')).toEqual([]);
   });
 
   it('is asked again to stop the trainer once it answers', async () => {
