@@ -68,10 +68,14 @@ export async function fakeTrainings(options: FakeTrainingsOptions = {}): Promise
   writeFileSync(path.join(base, 'config.json'), '{}');
   if (options.script !== undefined) fakeTrainer(home, options.script);
   const database = openStore(home);
-  onTestFinished(() => database.close());
   const runs = new RunStore(database, systemClock);
   const models = new ModelStore(database);
   const local = new LocalLauncher({ python: async () => path.join(home, 'python'), devices: async () => options.devices ?? [] });
+  onTestFinished(async () => {
+    // Those that a failed test leaves.
+    for (const { trainer } of runs.list()) if (trainer !== null) await local.kill(trainer);
+    database.close();
+  });
   const launcher = options.wrap?.(local) ?? local;
   const { times, ...deps } = options.deps ?? {};
   const trainings = new Trainings({

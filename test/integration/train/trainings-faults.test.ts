@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { messageOf } from '../../../src/core/errors.ts';
-import { eventually } from '../../integration/support/eventually.ts';
+import { eventually } from '../support/eventually.ts';
 import { errorOf } from '../../support/error-of.ts';
 import { deafTrainer, patientTrainer, quickTrainer } from '../../support/fake-trainer.ts';
 import { fakeTrainings } from '../../support/fake-trainings.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { messageOf } from '../../../src/core/errors.ts';
-import { eventually } from '../../integration/support/eventually.ts';
+import { eventually } from '../support/eventually.ts';
 import { patientTrainer, quickTrainer } from '../../support/fake-trainer.ts';
 import { fakeTrainings } from '../../support/fake-trainings.ts';
 

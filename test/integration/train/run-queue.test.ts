@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { messageOf } from '../../../src/core/errors.ts';
 import { placeInQueue } from '../../../src/train/run-queue.ts';
-import { eventually } from '../../integration/support/eventually.ts';
+import { eventually } from '../support/eventually.ts';
 import { patientTrainer, quickTrainer } from '../../support/fake-trainer.ts';
 import { changedLauncher, type FakeTrainings, fakeTrainings } from '../../support/fake-trainings.ts';
 
