@@ -163,16 +163,27 @@ describe('a training started by the service, dry', () => {
     expect(events.filter((event) => event.type === 'started')).toHaveLength(1);
   });
 
-  it('refuses an idempotency key that stands for another training, instead of giving that one', async () => {
+  it.each([{ set: { 'trainer.maxSteps': 2 } }, { dryRun: false }])(
+    'refuses an idempotency key that stands for another training, instead of giving that one: %j',
+    async (change) => {
+      const service = await startService();
+      const body = { dryRun: true, base, set: { 'trainer.maxSteps': 1 } };
+      const first = Run.parse((await post(service, body, 'key-1')).json());
+      const reply = await post(service, { ...body, ...change }, 'key-1');
+      expect(reply.statusCode).toBe(409);
+      const { error } = ErrorReply.parse(reply.json());
+      expect(error.code).toBe('OSLER_ERR_IDEMPOTENCY_KEY');
+      expect(error.message).toContain(first.id);
+      await ended(service, first.id, 'done');
+      expect(await listRuns(service)).toHaveLength(1);
+    },
+  );
+
+  it('refuses a launcher that is not there', async () => {
     const service = await startService();
-    const first = Run.parse((await post(service, { dryRun: true, base, set: { 'trainer.maxSteps': 1 } }, 'key-1')).json());
-    const reply = await post(service, { dryRun: true, base, set: { 'trainer.maxSteps': 2 } }, 'key-1');
-    expect(reply.statusCode).toBe(409);
-    const { error } = ErrorReply.parse(reply.json());
-    expect(error.code).toBe('OSLER_ERR_IDEMPOTENCY_KEY');
-    expect(error.message).toContain(first.id);
-    await ended(service, first.id, 'done');
-    expect(await listRuns(service)).toHaveLength(1);
+    const reply = await post(service, { dryRun: true, base, launcher: 'moon' });
+    expect([reply.statusCode, reply.body]).toEqual([400, expect.stringContaining('moon')]);
+    expect(await listRuns(service)).toEqual([]);
   });
 
   it('is cancelled in the middle, and its process goes', async () => {

@@ -49,7 +49,7 @@ describe('a trainer that is frozen', () => {
     const error = await errorOf(async () => await fake.trainings.execute(id));
     expect(error.code).toBe('OSLER_ERR_RUN_FAILED');
     expect(error.message).toMatch(
-      /the trainer had been silent since 20\S+Z \(0 s\) after step 1 of 4, and was ended\. Go on with: npx osler train --resume/,
+      /the trainer had been silent since 20\S+Z \(\d+ s\) after step 1 of 4, and was ended\. Go on with: npx osler train --resume/,
     );
     expect(fake.trainings.get(id)).toMatchObject({ state: 'failed', trainer: null });
     const child = Number(await readFile(path.join(fake.trainings.folder(id).root, 'child'), 'utf8'));
@@ -68,8 +68,8 @@ describe('a trainer that is frozen', () => {
 
   it('is left alone while it never sent a heartbeat, and while it sends them', async () => {
     const fake = await fakeTrainings({
-      script: `sleep 0.5; for beat in 1 2 3 4 5 6 7 8; do heartbeat 0 3; sleep 0.1; done; ${quickTrainer}`,
-      deps: { times: { silentMs: 400 } },
+      script: `sleep 1.3; for beat in 1 2 3 4 5 6 7 8 9 10 11 12; do heartbeat 0 3; sleep 0.1; done; ${quickTrainer}`,
+      deps: { times: { silentMs: 1000 } },
     });
     const id = fake.create();
     await fake.trainings.execute(id);

@@ -53,10 +53,11 @@ describe('trainings on another machine', () => {
         }),
       deps: { times: { pollMs: 10, syncMs: 200 } },
     });
+    const startedMs = performance.now();
     await fake.trainings.execute(fake.create());
-    // 1 s at one in 200 ms, and those that hurry after the last word.
+    // 1 s at one in 200 ms, and some that hurry after the last word.
     expect(asked.length).toBeGreaterThan(3);
-    expect(asked.length).toBeLessThan(14);
+    expect(asked.length).toBeLessThan((performance.now() - startedMs) / 200 + 8);
   });
 
   it('fetch again where fetching failed, and train no second time', async () => {
@@ -121,15 +122,15 @@ describe('a launcher that does not answer', () => {
   it('is forgiven for a while, and a silent trainer behind it is not killed', async () => {
     let isDown = false;
     const fake = await fakeTrainings({
-      script: `stage training; progress 1; heartbeat 1 0; sleep 1; ${quickTrainer}`,
+      script: `stage training; progress 1; heartbeat 1 0; sleep 2; ${quickTrainer}`,
       wrap: flaky(() => isDown),
-      deps: { times: { silentMs: 300 } },
+      deps: { times: { silentMs: 1000 } },
     });
     const id = fake.create();
     const work = fake.trainings.execute(id);
     await fake.untilStep(id);
     isDown = true;
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await new Promise((resolve) => setTimeout(resolve, 1500));
     expect(fake.trainings.get(id).state).toBe('training');
     isDown = false;
     await work;

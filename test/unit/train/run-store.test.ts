@@ -1,4 +1,7 @@
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
+import { migrations } from '../../../src/core/migrations.ts';
 import type { Clock } from '../../../src/core/clock.ts';
 import { isEnded, RunState } from '../../../src/core/schema/run.ts';
 import { openStore } from '../../../src/core/store.ts';
@@ -171,6 +174,24 @@ describe('RunStore', () => {
   it('says which run is not there', async () => {
     const error = await errorOf(() => newStore().runs.get('run-9'));
     expect([error.code, error.message]).toEqual(['OSLER_ERR_NOT_FOUND', 'There is no run "run-9".']);
+  });
+
+  it('reads a run of the release before, in the place of the queue that it was created in', () => {
+    const home = temporaryFolder();
+    const old = new DatabaseSync(path.join(home, 'osler.sqlite'));
+    old.exec(`${migrations.slice(0, 3).join(';')}; PRAGMA user_version = 3`);
+    const insert = old.prepare("INSERT INTO runs (id, state, recipe, created_at, updated_at) VALUES (?, 'queued', ?, ?, ?)");
+    for (const [id, at] of [
+      ['run-2', '2026-11-23T10:00:01.000Z'],
+      ['run-1', '2026-11-23T10:00:00.000Z'],
+    ] as const)
+      insert.run(id, JSON.stringify(recipe), at, at);
+    old.close();
+    const database = openStore(home);
+    const runs = new RunStore(database, new TestClock());
+    expect(runs.get('run-2')).toMatchObject({ isDryRun: false, runsBefore: 1, launcher: 'local' });
+    expect([runs.wishOf('run-2'), runs.eventsFrom('run-2')]).toEqual([null, 0]);
+    database.close();
   });
 
   it('finds a run again in another process', () => {
