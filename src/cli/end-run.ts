@@ -15,7 +15,8 @@ export async function endRun(how: 'stop' | 'cancel', id: string, flags: { json?:
   // Where its process has died, this one does the rest; that it ended early is what was asked for.
   if (trainings.isAbandoned(id)) await trainings.execute(id).catch(() => undefined);
   let run = await trainings.settled(id, signal);
-  while (run.trainer !== null && !signal.aborted) {
+  // A cancelled run is so at once, and its trainer ends after it.
+  while (run.state === 'cancelled' && run.trainer !== null && !trainings.isAbandoned(id) && !signal.aborted) {
     await sleep(lookMs);
     run = trainings.get(id);
   }
