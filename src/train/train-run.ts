@@ -79,7 +79,7 @@ async function startTrainer(
   const { runs, clock, config } = deps;
   const { signal, onStep } = options;
   const folderOf = (id: string): RunFolder => runFolder(config.home, id);
-  const slots = await waitForSlots(run, { runs, launcher, folderOf, pollMs: options.times.pollMs, signal, onStep });
+  const slots = await waitForSlots(run, { runs, launcher, folderOf, pollMs: options.times.queueMs, signal, onStep });
   try {
     const basePath = await prepareRun(run, folder, deps, { signal, onStep });
     runs.setEventsFrom(run.id, await endHalfLine(folder.events));

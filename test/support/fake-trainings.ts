@@ -22,7 +22,7 @@ import { temporaryFolder } from './temporary-folder.ts';
 import { testConfig } from './test-home.ts';
 
 /** As short as the events of a fake trainer allow. */
-const testTimes = { pollMs: 20, syncMs: 20, graceMs: 2000 };
+const testTimes = { pollMs: 20, queueMs: 20, syncMs: 20, graceMs: 2000 };
 
 export interface FakeTrainingsOptions {
   /** Default: a new folder. The same one is another process at the same store. */

@@ -65,7 +65,7 @@ export async function startService(
     models: new ModelStore(database),
     launcher: async (name) => await openLauncher(name, config),
     exportRun: convertRun(config),
-    times: { pollMs: 50, syncMs: 100 },
+    times: { pollMs: 50, queueMs: 50, syncMs: 100 },
   });
   const keys = new KeyStore(database, systemClock);
   const drain = options.deps?.drain ?? new Drain();
