@@ -46,6 +46,8 @@ async function describeService(): Promise<unknown> {
     clock: systemClock,
     runs: new RunStore(database, systemClock),
     models: new ModelStore(database),
+    launcher: async () => await Promise.reject(new Error('nothing is trained here')),
+    exportRun: async () => await Promise.reject(new Error('nothing is exported here')),
   });
   const app = await buildApp({
     models: new ServedModels([]),
@@ -77,7 +79,7 @@ async function describeService(): Promise<unknown> {
 function fieldsOf({ requestBody }: z.infer<typeof Operation>): string[] {
   const schema = requestBody?.content['application/json'].schema;
   const properties = schema?.['properties'];
-  if (!isRecord(properties)) return [];
+  if (!isRecord(properties) || Object.keys(properties).length === 0) return [];
   const required = Array.isArray(schema?.['required']) ? schema['required'] : [];
   const rows = Object.entries(properties).map(([name, property]) => {
     const description = isRecord(property) && typeof property['description'] === 'string' ? property['description'] : '';

@@ -2,6 +2,9 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { type Config, readConfig } from '../core/config.ts';
 import { openStore } from '../core/store.ts';
 import { KeyStore } from '../server/auth/key-store.ts';
+import { exportRun } from '../train/export/export-run.ts';
+import type { Launcher } from '../train/launchers/launcher.ts';
+import { openLauncher } from '../train/launchers/open-launcher.ts';
 import { ModelStore } from '../train/model-store.ts';
 import { RunStore } from '../train/run-store.ts';
 import { Trainings } from '../train/trainings.ts';
@@ -12,6 +15,8 @@ export interface CliContext {
   readonly clock: Clock;
   readonly runs: RunStore;
   readonly models: ModelStore;
+  /** Opens a launcher by name. Throws OSLER_ERR_USAGE. */
+  readonly launcher: (name: string) => Promise<Launcher>;
   readonly trainings: Trainings;
   readonly keys: KeyStore;
 }
@@ -21,6 +26,14 @@ export function openContext(config: Config = readConfig()): CliContext {
   const database = openStore(config.home);
   const models = new ModelStore(database);
   const runs = new RunStore(database, systemClock);
-  const trainings = new Trainings({ config, clock: systemClock, runs, models });
-  return { config, clock: systemClock, runs, models, trainings, keys: new KeyStore(database, systemClock) };
+  const launcher = async (name: string): Promise<Launcher> => await openLauncher(name, config);
+  const trainings = new Trainings({
+    config,
+    clock: systemClock,
+    runs,
+    models,
+    launcher,
+    exportRun: async (run, folder, options) => await exportRun(run, folder, { config }, options),
+  });
+  return { config, clock: systemClock, runs, models, launcher, trainings, keys: new KeyStore(database, systemClock) };
 }

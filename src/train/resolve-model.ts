@@ -55,8 +55,12 @@ export async function resolveModel(ref: string, revision: string | null, deps: R
 
 /** Whether a REF can name a model at all, without fetching anything. Throws OSLER_ERR_MODEL_UNKNOWN. */
 export function checkModelRef(ref: string, models: ModelStore): void {
-  const isNamed = models.find(ref) !== undefined || listKnownModels().some((model) => model.id === ref) || parseHubId(ref) !== undefined;
-  if (!isNamed && !existsSync(path.resolve(ref))) throw unknownModel(ref, models);
+  if (!isKnownHere(ref, models) && parseHubId(ref) === undefined) throw unknownModel(ref, models);
+}
+
+/** Whether a REF is a path, or a name that this home knows: whatever else it is, it is looked up on the Hub. */
+export function isKnownHere(ref: string, models: ModelStore): boolean {
+  return existsSync(path.resolve(ref)) || models.find(ref) !== undefined || listKnownModels().some((model) => model.id === ref);
 }
 
 /** The model as GGUF, converted to q8_0 once and kept where it comes as safetensors. */

@@ -15,6 +15,8 @@ import { buildApp, type ServerDeps } from '../../../src/server/app.ts';
 import { Drain } from '../../../src/server/drain.ts';
 import { checkTraining } from '../../../src/server/training-check.ts';
 import { type ServedModel, ServedModels } from '../../../src/server/served-model.ts';
+import { exportRun } from '../../../src/train/export/export-run.ts';
+import { openLauncher } from '../../../src/train/launchers/open-launcher.ts';
 import { ModelStore } from '../../../src/train/model-store.ts';
 import { RunStore } from '../../../src/train/run-store.ts';
 import { Trainings } from '../../../src/train/trainings.ts';
@@ -63,6 +65,9 @@ export async function startService(
     clock: systemClock,
     runs: new RunStore(database, systemClock),
     models,
+    launcher: async (name) => await openLauncher(name, config),
+    exportRun: async (run, folder, options) => await exportRun(run, folder, { config }, options),
+    times: { pollMs: 50, queueMs: 50, syncMs: 100 },
   });
   const keys = new KeyStore(database, systemClock);
   const drain = options.deps?.drain ?? new Drain();
