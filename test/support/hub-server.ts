@@ -4,7 +4,17 @@ import { type HubFaults, noFaults } from './hub/faults.ts';
 import { type HubAccount, type HubFile, type HubRepository, type HubRepoType, HubState } from './hub/hub-state.ts';
 import { sendCommits, sendFile, sendInfo, sendPathsInfo, sendRefs, sendTree } from './hub/read-routes.ts';
 import { Storage } from './hub/storage.ts';
-import { changeRef, changeRepository, completeMultipart, sendBatch, sendUploadModes, sendWhoAmI, takeCommit, verifyObject } from './hub/write-routes.ts';
+import {
+  changeRef,
+  changeRepository,
+  completeMultipart,
+  sendBatch,
+  sendUploadModes,
+  sendWhoAmI,
+  takeCommit,
+  validateCard,
+  verifyObject,
+} from './hub/write-routes.ts';
 
 /** A running test Hub. */
 export interface HubServer {
@@ -75,6 +85,7 @@ export async function startHubServer(options: HubServerOptions = {}): Promise<Hu
     if (pathname === '/api/repos/create') return await changeRepository(exchange, deps, false);
     if (pathname === '/api/repos/delete') return await changeRepository(exchange, deps, true);
     if (pathname === '/api/complete_multipart') return await completeMultipart(exchange, deps);
+    if (pathname === '/api/validate-yaml') return await validateCard(exchange);
     return await handleRepository(exchange, pathname);
   }
 
@@ -109,7 +120,8 @@ export async function startHubServer(options: HubServerOptions = {}): Promise<Hu
       case 'commit':
         return await takeCommit(exchange, deps, repository, revision);
       case 'resolve':
-        if (!isGranted(repository, caller)) return exchange.fail(caller === undefined ? 401 : 403, 'GatedRepo', `Access to model ${repository.id} is restricted`);
+        if (!isGranted(repository, caller))
+          return exchange.fail(caller === undefined ? 401 : 403, 'GatedRepo', `Access to model ${repository.id} is restricted`);
         return sendFile(exchange, deps, resolved, inside);
       default:
         return sendInfo(exchange, repository, resolved);

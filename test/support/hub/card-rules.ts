@@ -9,7 +9,10 @@ const licences = ['apache-2.0', 'mit', 'llama2', 'llama3', 'llama3.1', 'llama3.2
 /** The Hub's rules for a model card's front matter (hub-docs, modelcard.md), for the fields that we write. */
 const FrontMatter = z.looseObject({
   license: z.enum(licences).optional(),
-  license_name: z.string().regex(/^[a-z0-9-.]+$/).optional(),
+  license_name: z
+    .string()
+    .regex(/^[a-z0-9-.]+$/)
+    .optional(),
   license_link: z.union([z.literal('LICENSE'), z.literal('LICENSE.md'), z.url()]).optional(),
   language: texts.optional(),
   library_name: z.string().optional(),

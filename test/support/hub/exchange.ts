@@ -88,7 +88,8 @@ export async function listen(
   // A server that listens on TCP has an address of this form.
   const { port } = server.address() as AddressInfo;
   return {
-    endpoint: `http://127.0.0.1:${port}`,
+    // Python's client follows links to the Hub's own host, whatever the port: the CDN needs another name.
+    endpoint: `http://${host === 'hub' ? '127.0.0.1' : 'localhost'}:${port}`,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -67,7 +67,13 @@ export function sendRefs(exchange: Exchange, repository: HubRepository): void {
 export function sendCommits(exchange: Exchange, repository: HubRepository, branch: string): void {
   const commits = repository.log.filter((entry) => entry.branch === branch).toReversed();
   exchange.json(
-    commits.map(({ id, title }) => ({ id, title, message: '', authors: [{ user: 'tester', avatar: '' }], date: '2025-01-01T00:00:00.000Z' })),
+    commits.map(({ id, title }) => ({
+      id,
+      title,
+      message: '',
+      authors: [{ user: 'tester', avatar: '' }],
+      date: '2025-01-01T00:00:00.000Z',
+    })),
     { 'x-total-count': String(commits.length) },
   );
 }

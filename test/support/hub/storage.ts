@@ -72,7 +72,8 @@ export class Storage {
     const length = Number(exchange.incoming.headers['content-length'] ?? Number.NaN);
     // S3 takes no body of unknown length.
     if (Number.isNaN(length)) return exchange.send(411, {}, '<Error><Code>MissingContentLength</Code></Error>');
-    if (upload === undefined || exchange.request.authorization !== undefined) return exchange.send(403, {}, '<Error><Code>AccessDenied</Code></Error>');
+    if (upload === undefined || exchange.request.authorization !== undefined)
+      return exchange.send(403, {}, '<Error><Code>AccessDenied</Code></Error>');
     const chunks: Buffer[] = [];
     const hash = createHash('sha256');
     for await (const chunk of exchange.body()) {
@@ -88,7 +89,8 @@ export class Storage {
     const digest = hash.digest('hex');
     if (part > 0) upload.parts.set(part, Buffer.concat(chunks));
     else if (this.#faults.forgetsObjects && digest === upload.oid) this.#state.objects.set(upload.oid, null);
-    else if (!this.#keep(upload, Buffer.concat(chunks))) return exchange.send(400, {}, '<Error><Code>XAmzContentSHA256Mismatch</Code></Error>');
+    else if (!this.#keep(upload, Buffer.concat(chunks)))
+      return exchange.send(400, {}, '<Error><Code>XAmzContentSHA256Mismatch</Code></Error>');
     return exchange.send(200, { etag: `"${digest}"` }, '');
   }
 

@@ -24,7 +24,8 @@ const ignoredAttributes = '*.safetensors filter=lfs diff=lfs merge=lfs -text\n*.
 /** GET /api/whoami-v2. */
 export function sendWhoAmI(exchange: Exchange, { state }: WriteDeps): void {
   const caller = callerOf(state, exchange.request.authorization);
-  if (caller == null) return exchange.fail(401, null, caller === null ? 'Invalid credentials in Authorization header' : 'Invalid username or password.');
+  if (caller == null)
+    return exchange.fail(401, null, caller === null ? 'Invalid credentials in Authorization header' : 'Invalid username or password.');
   return exchange.json({
     type: 'user',
     id: '0123456789abcdef',
@@ -56,7 +57,8 @@ export async function changeRepository(exchange: Exchange, deps: WriteDeps, isDe
     return exchange.json({});
   }
   const url = `${deps.endpoint()}/${type === 'dataset' ? 'datasets/' : ''}${id}`;
-  const isTaken = state.find(type, id) !== undefined || (faults.hasOneNamespace && [...state.repositories.values()].some((other) => other.id === id));
+  const isTaken =
+    state.find(type, id) !== undefined || (faults.hasOneNamespace && [...state.repositories.values()].some((other) => other.id === id));
   if (isTaken) return exchange.json({ error: `You already created this ${type} repo`, url }, {}, 409);
   const repository = state.create(type, id, { isPrivate: body.visibility === 'private' || body.private === true });
   state.commit(repository, 'main', { '.gitattributes': { content: Buffer.from(ignoredAttributes) } }, 'initial commit');
@@ -124,6 +126,13 @@ export async function verifyObject(exchange: Exchange, deps: WriteDeps): Promise
   return exchange.json({});
 }
 
+/** POST /api/validate-yaml, which Python's client asks before it sends a card. */
+export async function validateCard(exchange: Exchange): Promise<void> {
+  const { content } = JSON.parse(await exchange.text()) as { content: string };
+  const problem = cardProblem(content);
+  exchange.json({ errors: problem === undefined ? [] : [{ message: problem }], warnings: [] }, {}, problem === undefined ? 200 : 400);
+}
+
 type Line =
   | { key: 'header'; value: { summary: string; parentCommit?: string } }
   | { key: 'file'; value: { path: string; content: string; encoding?: 'base64' | 'utf-8' } }
@@ -158,7 +167,8 @@ export async function takeCommit(exchange: Exchange, deps: WriteDeps, repository
       if (content === undefined) return exchange.fail(422, null, `LFS pointer of "${value.path}" points to a file that does not exist`);
       files[value.path] = { content: content ?? Buffer.alloc(0), isLarge: true };
     } else {
-      const isGone = (path: string): boolean => path === value.path || (key === 'deletedFolder' && path.startsWith(value.path.replace(/\/?$/, '/')));
+      const isGone = (path: string): boolean =>
+        path === value.path || (key === 'deletedFolder' && path.startsWith(value.path.replace(/\/?$/, '/')));
       for (const path of Object.keys(files).filter(isGone)) delete files[path];
     }
   }
@@ -167,5 +177,11 @@ export async function takeCommit(exchange: Exchange, deps: WriteDeps, repository
     faults.losesCommitAnswers -= 1;
     return exchange.cut();
   }
-  return exchange.json({ success: true, commitOid: oid, commitUrl: `${deps.endpoint()}/${repository.id}/commit/${oid}`, hookOutput: '', pullRequestUrl: null });
+  return exchange.json({
+    success: true,
+    commitOid: oid,
+    commitUrl: `${deps.endpoint()}/${repository.id}/commit/${oid}`,
+    hookOutput: '',
+    pullRequestUrl: null,
+  });
 }
