@@ -143,7 +143,11 @@ class ProgressCount {
 
   event(event: CommitProgressEvent): void {
     if (event.event === 'phase') {
-      if (event.phase === 'committing') this.#phase = 'committing';
+      if (event.phase === 'committing') {
+        this.#phase = 'committing';
+        // Small files go in the commit itself.
+        for (const [path, bytes] of this.#sizes) this.#parts.set(path, new Map([[0, bytes]]));
+      }
       this.#tell(null);
     } else if (event.state === 'uploading' && event.progress === 1) {
       this.#parts.set(event.path, new Map([[0, this.#sizes.get(event.path) ?? 0]]));

@@ -36,7 +36,9 @@ export class UploadBlob extends Blob {
 
   /** @param onChange makes the error for a file that changed */
   static async create(file: string, onChange: Source['onChange']): Promise<UploadBlob> {
-    const { size, mtimeMs, ino } = await stat(file);
+    const { size, mtimeMs, ino } = await stat(file).catch(() => {
+      throw onChange(file);
+    });
     return new UploadBlob({ file, sizeBytes: size, mtimeMs, inode: ino, onChange }, 0, size);
   }
 
