@@ -2,7 +2,9 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { type Config, readConfig } from '../core/config.ts';
 import { openStore } from '../core/store.ts';
 import { KeyStore } from '../server/auth/key-store.ts';
+import { findCardSection } from '../eval/report/card-section.ts';
 import { ModelStore } from '../train/model-store.ts';
+import { Pushes } from '../train/publish/pushes.ts';
 import { RunStore } from '../train/run-store.ts';
 import { Trainings } from '../train/trainings.ts';
 
@@ -13,6 +15,7 @@ export interface CliContext {
   readonly runs: RunStore;
   readonly models: ModelStore;
   readonly trainings: Trainings;
+  readonly pushes: Pushes;
   readonly keys: KeyStore;
 }
 
@@ -22,5 +25,7 @@ export function openContext(config: Config = readConfig()): CliContext {
   const models = new ModelStore(database);
   const runs = new RunStore(database, systemClock);
   const trainings = new Trainings({ config, clock: systemClock, runs, models });
-  return { config, clock: systemClock, runs, models, trainings, keys: new KeyStore(database, systemClock) };
+  const findEvaluation = async (weights: ReadonlySet<string>) => await findCardSection(config.home, weights);
+  const pushes = new Pushes({ config, clock: systemClock, runs, models, findEvaluation });
+  return { config, clock: systemClock, runs, models, trainings, pushes, keys: new KeyStore(database, systemClock) };
 }

@@ -6,6 +6,7 @@ import { doctorCommand } from './doctor.ts';
 import { engineCommand } from './engine.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { keysCommand } from './keys.ts';
+import { pushCommand } from './push.ts';
 import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
 import { trainCommand } from './train.ts';
@@ -18,6 +19,7 @@ export const program = new Command('osler')
   .addCommand(demoCommand())
   .addCommand(trainCommand())
   .addCommand(runsCommand())
+  .addCommand(pushCommand())
   .addCommand(serveCommand())
   .addCommand(evaluateCommand())
   .addCommand(doctorCommand())

@@ -114,6 +114,7 @@ export async function serveUntilStopped(
   const app = await buildApp({
     models: new ServedModels(opened.map(({ model }) => model)),
     trainings: context.trainings,
+    pushes: context.pushes,
     evaluations: async () => await readEvaluationProgress(config.home),
     clock: context.clock,
     keys: context.keys,

@@ -5,6 +5,7 @@ import fastify, { type FastifyInstance, type FastifyRequest, LogController } fro
 import type { Clock } from '../core/clock.ts';
 import { OSLER_ERR_NOT_FOUND } from '../core/errors.ts';
 import { createRequestId } from '../core/ids.ts';
+import type { Pushes } from '../train/publish/pushes.ts';
 import type { Trainings } from '../train/trainings.ts';
 import { Access } from './auth/access.ts';
 import { guard } from './auth/guard.ts';
@@ -19,6 +20,7 @@ import { defaultLimits, fastifyLimits, limitConnections, type ServerLimits } fro
 import { type EvaluationSource, Metrics } from './metrics.ts';
 import { describeApp } from './openapi.ts';
 import { openaiRoutes } from './routes/openai.ts';
+import { pushRoutes } from './routes/push.ts';
 import { runRoutes } from './routes/runs.ts';
 import { systemRoutes } from './routes/system.ts';
 import type { ServedModels } from './served-model.ts';
@@ -29,6 +31,7 @@ import type { SocketLimits } from './websocket/limits.ts';
 export interface ServerDeps {
   readonly models: ServedModels;
   readonly trainings: Trainings;
+  readonly pushes: Pushes;
   /** Where the evaluations stand that are under way. */
   readonly evaluations: EvaluationSource;
   readonly clock: Clock;
@@ -129,6 +132,7 @@ export async function buildApp(serverDeps: ServerDeps): Promise<FastifyInstance>
   await app.register(systemRoutes(deps));
   await app.register(openaiRoutes(deps));
   await app.register(runRoutes(deps));
+  await app.register(pushRoutes(deps));
   await app.register(chatSocketRoute(deps));
   return app;
 }

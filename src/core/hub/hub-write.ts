@@ -33,7 +33,7 @@ export function createWriteFetch(access: HubAccess, options: WriteFetchOptions =
       // One failed upload of several makes the client call the others off.
       init.signal?.throwIfAborted();
       const signals = [watchdog.signal, ...(init.signal == null ? [] : [init.signal])];
-      const body = watchedBody(init.body, options, watchdog.feed);
+      const body = watchedBody(init.body, options, () => watchdog.feed());
       let response: Response;
       try {
         response = await fetch(url, {

@@ -72,8 +72,7 @@ export class UploadBlob extends Blob {
   }
 
   override stream(): ReturnType<Blob['stream']> {
-    // Both are the same class at run time; the types of node:stream/web and of the DOM differ.
-    return ReadableStream.from(this.#chunks()) as unknown as ReturnType<Blob['stream']>;
+    return ReadableStream.from(this.#chunks());
   }
 
   async *#chunks(): AsyncGenerator<Uint8Array, void> {

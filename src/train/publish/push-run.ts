@@ -41,6 +41,8 @@ export interface PushRunOptions {
   /** Looks, hashes and writes the card into the run's folder; sends nothing. Without a token it does not look at the Hub. */
   readonly isDryRun?: boolean;
   readonly onProgress?: ((progress: UploadProgress) => void) | undefined;
+  /** Called once the run, its files and the token were found good, before anything is sent. */
+  readonly onBegin?: ((record: PushRecord) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly timing?: Partial<HubTiming> | undefined;
 }
@@ -122,7 +124,9 @@ async function pushLocked(run: Run, folder: RunFolder, deps: PushRunDeps, option
     parts: [...parts],
     startedAt: clock.now().toISOString(),
   };
-  const { outcome, problem } = isDryRun ? { outcome: await push(), problem: '' } : await recorded(folder, record, clock, push);
+  const { outcome, problem } = isDryRun
+    ? { outcome: await push(), problem: '' }
+    : await recorded(folder, record, clock, push, options.onBegin);
   return { ...outcome, visibility: options.visibility, parts, notices: [problem, ...noticesOf(draft)].filter((notice) => notice !== '') };
 }
 
@@ -132,10 +136,13 @@ async function recorded(
   begun: Omit<PushRecord, 'state' | 'endedAt' | 'commit' | 'url' | 'sentBytes' | 'error'>,
   clock: Clock,
   push: () => Promise<PushOutcome>,
+  onBegin: PushRunOptions['onBegin'],
 ): Promise<{ outcome: PushOutcome; problem: string }> {
   const open = { ...begun, endedAt: null, commit: null, url: null, sentBytes: null, error: null };
   const end = (): string => clock.now().toISOString();
-  await writePushRecord(folder, { ...open, state: 'pushing' });
+  const begin: PushRecord = { ...open, state: 'pushing' };
+  await writePushRecord(folder, begin);
+  onBegin?.(begin);
   let outcome: PushOutcome;
   try {
     outcome = await push();

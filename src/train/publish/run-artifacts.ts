@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { GgufType } from '../../core/schema/gguf-type.ts';
 import type { Run } from '../../core/schema/run.ts';
 import type { TrainEvent } from '../../core/schema/train-event.ts';
+import type { StoredModel } from '../model-store.ts';
 import type { RunFolder } from '../run-folder.ts';
 
 /** A file of a run, with the sha256 that was noted when it was written. */
@@ -52,8 +53,7 @@ const ExportList = z.looseObject({
 export async function findArtifacts(run: Run, folder: RunFolder, events: readonly TrainEvent[]): Promise<RunArtifacts> {
   const adapter = await filesOf(folder.adapter, 'adapter', events);
   const merged = await filesOf(folder.merged, 'merged', events);
-  const text = await readFile(path.join(folder.root, 'export.json'), 'utf8').catch(() => undefined);
-  const list = text === undefined ? undefined : ExportList.parse(JSON.parse(text));
+  const list = await readExportList(folder);
   if (list === undefined)
     return { adapter, merged, ggufs: await unlistedGgufs(run, folder), adapterGguf: null, modelfile: null, notices: [] };
   const inRun = <T extends { file: string }>(entry: T): T => ({ ...entry, file: path.join(folder.root, entry.file) });
@@ -65,6 +65,13 @@ export async function findArtifacts(run: Run, folder: RunFolder, events: readonl
     modelfile: list.modelfile === null ? null : await readFile(path.join(folder.root, list.modelfile), 'utf8'),
     notices: list.notices,
   };
+}
+
+/** sha256 of the weights that a run made, as noted when they were: by these an evaluation is known to be of this model. */
+export async function weightsOf(models: readonly StoredModel[], folder: Pick<RunFolder, 'root'>): Promise<Set<string>> {
+  const list = await readExportList(folder);
+  const noted = [...models.map((model) => model.ggufSha256), ...(list?.ggufs ?? []).map((gguf) => gguf.sha256)];
+  return new Set(noted.filter((digest) => digest !== null));
 }
 
 /** The files that the trainer's last word on a folder names; without such a word, those that are there. */
@@ -83,6 +90,12 @@ async function filesOf(folder: string, kind: 'adapter' | 'merged', events: reado
     .filter((file) => publishedFiles.test(file.path))
     .map((file) => ({ ...file, file: path.join(folder, file.path) }))
     .toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** Throws for a list that cannot be read: it is written whole or not at all. */
+async function readExportList(folder: Pick<RunFolder, 'root'>): Promise<z.infer<typeof ExportList> | undefined> {
+  const text = await readFile(path.join(folder.root, 'export.json'), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : ExportList.parse(JSON.parse(text));
 }
 
 /** The one file of a run that was exported before there was a list. */

@@ -112,7 +112,7 @@ describe('the test Hub, written to by @huggingface/hub', () => {
     const late = commit({
       ...ask(),
       title: 'late',
-      parentCommit: String(sha),
+      parentCommit: sha,
       operations: [{ operation: 'addOrUpdate', path: 'b.txt', content: new Blob(['b']) }],
     });
     await expect(late).rejects.toMatchObject({ statusCode: 412 });
