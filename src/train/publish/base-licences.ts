@@ -4,9 +4,9 @@ export interface Licence {
   readonly id: string;
   readonly name: string;
   readonly link: string | null;
-  /** Where this was learnt, for the card. */
+  /** Where this was learnt, as Markdown. */
   readonly basis: string;
-  /** What the licence asks for, in whole sentences. */
+  /** What the licence asks for, in whole sentences, as Markdown. */
   readonly terms: readonly string[];
   /** Words that have to be shown prominently. */
   readonly attribution: string | null;

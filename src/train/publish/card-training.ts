@@ -95,7 +95,7 @@ function dataSection({ data, source, training, run }: CardFacts): string {
     ['', ''],
     rows.map(([name, value], index) => [name, index === 0 ? value : escapeMarkdown(value)]),
   );
-  return [table, ...data.facts.map(escapeMarkdown)].join('\n\n');
+  return [table, ...data.facts].join('\n\n');
 }
 
 function lossSection({ training }: CardFacts): string {
@@ -108,7 +108,7 @@ function lossSection({ training }: CardFacts): string {
       : `Training loss ${firstLoss.loss.toFixed(3)} at step ${firstLoss.step}, ${lastLoss.loss.toFixed(3)} at step ${lastLoss.step} of ${lastLoss.totalSteps}.`,
     first === undefined || last === undefined
       ? 'No loss on held-out rows was measured in training.'
-      : `Loss on held-out rows ${first.loss.toFixed(3)} at step ${first.step}, ${last.loss.toFixed(3)} at step ${last.step}.`,
+      : `Loss on held-out rows ${first === last ? '' : `${first.loss.toFixed(3)} at step ${first.step}, `}${last.loss.toFixed(3)} at step ${last.step}.`,
     finished === undefined ? 'The training was not told to have come to its end.' : '',
     'A lower loss says that the model writes more like its training rows. It does not say that its answers are right.',
   ];

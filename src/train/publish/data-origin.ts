@@ -14,7 +14,7 @@ export interface DataOrigin {
   readonly repo: string | null;
   readonly revision: string | null;
   readonly licence: string;
-  /** What readers of a card should know of it, in whole sentences. */
+  /** What readers of a card should know of it, in whole sentences, as Markdown. */
   readonly facts: readonly string[];
   readonly language: string | null;
 }

@@ -9,8 +9,8 @@ export function renderModelCard(facts: CardFacts): string {
   const { base, run, exportNotices } = facts;
   const blocks = [
     `# ${escapeMarkdown(facts.repo.split('/')[1] ?? facts.repo)}`,
-    '> **For research only. This is not a medical device.** It must not be used to diagnose, treat or advise anyone. It can be wrong with confidence; no clinician has reviewed it.',
-    base.licence.attribution === null ? '' : `**${escapeMarkdown(base.licence.attribution)}**`,
+    '> **For research only. This is not a medical device.** It must not be used to diagnose, treat or advise anyone. It can be wrong with confidence, and no review by a clinician is recorded.',
+    base.licence.attribution === null ? '' : `**${base.licence.attribution}**`,
     introduction(facts),
     ...trainingSections(facts),
     '## Certificate',
@@ -88,9 +88,9 @@ function licenceSection({ base, data, repo }: CardFacts): string {
   const name = licence.link === null ? escapeMarkdown(licence.name) : `[${escapeMarkdown(licence.name)}](${licence.link})`;
   const modelName = repo.split('/')[1] ?? '';
   const lines = [
-    `Base model: ${escapeMarkdown(base.name)}, ${name} (by ${escapeMarkdown(licence.basis)}).`,
-    ...licence.terms.map(escapeMarkdown),
-    licence.notice === null ? '' : `Notice: ${escapeMarkdown(licence.notice)}`,
+    `Base model: ${escapeMarkdown(base.name)}, ${name} (by ${licence.basis}).`,
+    ...licence.terms,
+    licence.notice === null ? '' : `Notice: ${licence.notice}`,
     licence.namePrefix !== null && !modelName.toLowerCase().startsWith(licence.namePrefix.toLowerCase())
       ? `This repository's name does not begin with "${licence.namePrefix}": see to that before you pass the model on.`
       : '',

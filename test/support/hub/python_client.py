@@ -2,13 +2,15 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from huggingface_hub import HfApi, ModelCard, hf_hub_download, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 
 
-def failure(work) -> str:
+def failure(work: Callable[[], object]) -> str:
+    """Class and status of the client's own exception."""
     try:
         work()
     except HfHubHTTPError as error:
@@ -17,6 +19,7 @@ def failure(work) -> str:
 
 
 def bad_card(api: HfApi) -> str:
+    """What comes of a card that the Hub refuses."""
     try:
         api.upload_file(repo_id="ann/tiny", path_in_repo="README.md", path_or_fileobj=b"---\nlicense: my own\n---\n")
     except ValueError as error:
@@ -25,6 +28,7 @@ def bad_card(api: HfApi) -> str:
 
 
 def main(folder: Path, cache: Path) -> None:
+    """All of it, in the order in which a user would."""
     api = HfApi(token="hf_ann")
     seen: dict[str, object] = {}
     seen["me"] = api.whoami()["name"]
@@ -36,7 +40,11 @@ def main(folder: Path, cache: Path) -> None:
     seen["private"] = info.private
     seen["head"] = info.sha == commit.oid
     seen["files"] = sorted(api.list_repo_files("ann/tiny"))
-    seen["tree"] = sorted((entry.path, entry.size, entry.lfs is not None) for entry in api.list_repo_tree("ann/tiny", recursive=True) if hasattr(entry, "size"))
+    seen["tree"] = sorted(
+        (entry.path, entry.size, entry.lfs is not None)
+        for entry in api.list_repo_tree("ann/tiny", recursive=True)
+        if hasattr(entry, "size")
+    )
     one = hf_hub_download("ann/tiny", "sub/big.gguf", token="hf_ann", cache_dir=cache)
     seen["same"] = Path(one).read_bytes() == (folder / "sub/big.gguf").read_bytes()
     api.upload_file(repo_id="ann/tiny", path_in_repo="later.txt", path_or_fileobj=b"later")
