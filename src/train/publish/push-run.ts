@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Clock } from '../../core/clock.ts';
 import type { Config } from '../../core/config.ts';
 import { messageOf, OSLER_ERR_RUN_STATE, OSLER_ERR_USAGE } from '../../core/errors.ts';
+import { checkFreeDisk } from '../../core/free-disk.ts';
 import { tryLockFolder } from '../../core/folder-lock.ts';
 import type { UploadProgress } from '../../core/hub/commit-files.ts';
 import { findAccount } from '../../core/hub/hub-account.ts';
@@ -22,6 +23,8 @@ import { publishedParts, type PublishedPart } from './publish-files.ts';
 import { type PushRecord, writePushRecord } from './push-record.ts';
 import { findArtifacts, type RunArtifacts } from './run-artifacts.ts';
 import { gatherFacts } from './training-facts.ts';
+
+const notesBytes = 1 << 20;
 
 export interface PushRunDeps {
   readonly config: Config;
@@ -63,6 +66,8 @@ export interface PushRunOutcome extends PushOutcome {
 export async function pushRun(run: Run, folder: RunFolder, deps: PushRunDeps, options: PushRunOptions): Promise<PushRunOutcome> {
   if (!isEnded(run.state)) throw new OSLER_ERR_RUN_STATE(run.id, run.state, 'it is at work. Push it when it is done.');
   if (!existsSync(folder.root)) throw new OSLER_ERR_RUN_STATE(run.id, run.state, 'its folder is gone.');
+  // Card and record are written here; a lock needs a little room as well.
+  await checkFreeDisk(folder.root, notesBytes);
   const unlock = tryLockFolder(folder.root);
   if (unlock === undefined)
     throw new OSLER_ERR_RUN_STATE(run.id, run.state, 'another osler process works on it. Push it when that is done.');
