@@ -153,7 +153,7 @@ async function digestsOf(session: HubSession, blob: Blob, onBytes: (bytes: numbe
 }
 
 function manifestOf(run: string, prepared: readonly Prepared[], kept: PushManifest['files']): Prepared {
-  const files = [...kept, ...prepared.map(({ path, blob, sha256 }) => ({ path, bytes: blob.size, sha256 }))];
+  const files = [...kept, ...prepared.map(({ path, blob, sha256, gitSha1 }) => ({ path, bytes: blob.size, sha256, gitSha1 }))];
   const manifest: PushManifest = { schemaVersion: 1, run, files: files.toSorted((a, b) => (a.path < b.path ? -1 : 1)) };
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
   const bytes = Buffer.from(text);
@@ -184,7 +184,7 @@ function differences(
   if (foreign.length > 0)
     throw new OSLER_ERR_HUB_PUSH_REFUSED(
       session.label,
-      `it has files that no push of Osler put there and that this one would overwrite: ${foreign.slice(0, 5).join(', ')}${foreign.length > 5 ? ', …' : ''}. Choose another with --repo, a branch of its own with --revision, or remove them there first.`,
+      `it has files that no push of Osler put there, or that were changed there since, and this one would overwrite them: ${foreign.slice(0, 5).join(', ')}${foreign.length > 5 ? ', …' : ''}. Choose another with --repo, a branch of its own with --revision, or remove them there first.`,
     );
   const wanted = new Set(prepared.map(({ path }) => path));
   const deletions = [...pushed].filter((path) => there.has(path) && !wanted.has(path) && !kept.has(path));

@@ -12,12 +12,19 @@ export const manifestPath = 'osler.json';
 export const PushManifest = z.looseObject({
   schemaVersion: z.literal(1),
   run: z.string().describe('whose files these are'),
-  files: z.array(z.looseObject({ path: z.string(), bytes: z.int(), sha256: z.string().regex(/^[0-9a-f]{64}$/) })),
+  files: z.array(
+    z.looseObject({
+      path: z.string(),
+      bytes: z.int(),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      gitSha1: z.string().nullable().describe("git's name of the file; null: it is large, and the Hub names it by its sha256"),
+    }),
+  ),
 });
 export type PushManifest = z.infer<typeof PushManifest>;
 
 /**
- * What a former push put on the branch; undefined where there was none.
+ * What a former push put on the branch and is still there as it was; undefined where there was no push.
  *
  * @throws OSLER_ERR_HUB_PUSH_REFUSED for a file of that name that is none of ours
  */
@@ -29,7 +36,11 @@ export async function readPushManifest(session: HubSession, remote: RemoteReposi
     return await response.text();
   });
   try {
-    return PushManifest.parse(JSON.parse(text));
+    const manifest = PushManifest.parse(JSON.parse(text));
+    const there = new Map(remote.files.map((file) => [file.path, file.checksum.hex]));
+    // What was changed or removed there since is no longer ours.
+    const files = manifest.files.filter((file) => [file.sha256, file.gitSha1].includes(there.get(file.path) ?? ''));
+    return { ...manifest, files };
   } catch {
     throw new OSLER_ERR_HUB_PUSH_REFUSED(
       session.label,

@@ -68,7 +68,7 @@ describe('pushFiles', () => {
       const manifest: unknown = JSON.parse(String(hub.files(repo)['osler.json']?.content));
       expect(manifest).toMatchObject({
         run: 'run-1',
-        files: expect.arrayContaining([{ path: 'model.safetensors', bytes: 1_000_000, sha256: sha256(held) }]),
+        files: expect.arrayContaining([expect.objectContaining({ path: 'model.safetensors', bytes: 1_000_000, sha256: sha256(held) })]),
       });
     });
 
@@ -149,6 +149,19 @@ describe('pushFiles', () => {
       expect(error).toMatchObject({ code: 'OSLER_ERR_HUB_PUSH_REFUSED' });
       expect(error.message).toContain('notes.md');
       expect(String(hub.files(repo)['notes.md']?.content)).toBe('mine');
+    });
+
+    it('overwrites no card that was edited there since, and lists nothing that was removed there', async () => {
+      await push();
+      hub.addCommit('model', repo, { ...hub.files(repo), 'README.md': { content: Buffer.from('my own card') } });
+      const error = await errorOf(() => push({}, [card('# Two'), ...all().slice(1)]));
+      expect(error.message).toContain('changed there since, and this one would overwrite them: README.md');
+      expect(String(hub.files(repo)['README.md']?.content)).toBe('my own card');
+      const { 'README.md': _card, 'model.safetensors': _weights, ...rest } = hub.files(repo);
+      hub.addCommit('model', repo, rest);
+      await push({}, [card('# Two')]);
+      const manifest = JSON.parse(String(hub.files(repo)['osler.json']?.content)) as { files: { path: string }[] };
+      expect(manifest.files.map((entry) => entry.path)).toEqual(['README.md', 'config.json']);
     });
   });
 
