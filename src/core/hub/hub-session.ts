@@ -19,6 +19,9 @@ export interface HubTiming {
 /** What a user waits at most for one silent server: six tries of a minute and 16 s of pauses. */
 export const defaultHubTiming: HubTiming = { retries: 5, firstPauseMs: 500, longestPauseMs: 300_000, idleTimeoutMs: 60_000 };
 
+/** The Hub puts the parts of a large file together before it answers, and a push of hours shall outlast two minutes without a line. */
+const pushTiming: Partial<HubTiming> = { retries: 8, idleTimeoutMs: 300_000 };
+
 /** What requests to the Hub share, whichever repository they are about. */
 export interface HubAccess {
   /** Address of the Hub without a final slash. */
@@ -78,7 +81,7 @@ export function createHubAccess(input: HubAccessInput, label: string): HubAccess
     label,
     purpose,
     signal: input.signal,
-    timing: { ...defaultHubTiming, ...input.timing },
+    timing: { ...defaultHubTiming, ...(purpose === 'push' && pushTiming), ...input.timing },
   };
 }
 

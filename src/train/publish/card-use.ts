@@ -22,7 +22,7 @@ export function useSections(facts: CardFacts): string[] {
         'Ollama does not run Jinja templates. The `Modelfile` here holds this model’s prompt in Ollama’s own form; with it:',
         code(
           'sh',
-          `hf download ${repo} --include "*.gguf" Modelfile --local-dir model && cd model && ollama create ${facts.run.recipe.output.name.toLowerCase()} -f Modelfile`,
+          `hf download ${repo} Modelfile ${ggufPath(facts.run.recipe.output.name, type)} --local-dir model && cd model && ollama create ${facts.run.recipe.output.name.toLowerCase()} -f Modelfile`,
         ),
       );
   }
