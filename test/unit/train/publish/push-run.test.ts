@@ -3,6 +3,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tryLockFolder } from '../../../../src/core/folder-lock.ts';
+import { openStore } from '../../../../src/core/store.ts';
+import { ModelStore } from '../../../../src/train/model-store.ts';
+import { resolveModel } from '../../../../src/train/resolve-model.ts';
 import { pushRun, type PushRunOptions, type PushRunOutcome, readParts } from '../../../../src/train/publish/push-run.ts';
 import { readPushRecord } from '../../../../src/train/publish/push-record.ts';
 import { errorOf } from '../../../support/error-of.ts';
@@ -127,6 +130,16 @@ describe('pushRun', () => {
     expect(textOf('README.md')).toContain(`ollama run hf.co/${repo}:Q8_0`);
     expect(textOf('README.md')).toContain(`AutoModelForCausalLM.from_pretrained("${repo}"`);
     expect(paths()).toContain('model.safetensors');
+  });
+
+  it('can be used by its name here again, as any model of the Hub', async () => {
+    const { commit } = await push();
+    const models = new ModelStore(openStore(':memory:'));
+    const whole = await resolveModel(repo, null, { config: made.config, models });
+    expect(whole).toMatchObject({ revision: commit, ggufFile: expect.stringMatching(/Q8_0\.gguf$/) });
+    expect(readFileSync(path.join(whole.transformersDir ?? '', 'chat_template.jinja'), 'utf8')).toBe('{{ messages }}');
+    const one = await resolveModel(`${repo}:${name}-Q8_0.gguf`, null, { config: made.config, models });
+    expect(readFileSync(one.ggufFile ?? '')).toEqual(readFileSync(made.folder.gguf('q8_0')));
   });
 
   it('sends nothing the second time', async () => {
