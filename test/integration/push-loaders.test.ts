@@ -54,7 +54,6 @@ it('leaves a repository that transformers and peft load as the card says', { tim
     adapters: false,
     tuned: true,
     adapterIsMerged: true,
-    autoIsMerged: true,
     pinned: 'LlamaForCausalLM',
     tokens: [2, 3, 4, 5, 6, 7, 4],
     adapterTokens: [7],

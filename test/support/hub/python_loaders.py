@@ -35,7 +35,7 @@ def load(repo: str, base_repo: str, commit: str) -> None:
     """Print what came of each way to load."""
     import torch
     from huggingface_hub import HfApi, ModelCard
-    from peft import AutoPeftModelForCausalLM, PeftModel
+    from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(repo)
@@ -47,7 +47,6 @@ def load(repo: str, base_repo: str, commit: str) -> None:
         of_base = base(**inputs).logits
         of_merged = merged(**inputs).logits
         of_adapter = PeftModel.from_pretrained(base, repo, subfolder="adapter")(**inputs).logits
-        of_auto = AutoPeftModelForCausalLM.from_pretrained(repo, subfolder="adapter")(**inputs).logits
     card = ModelCard.load(repo)
     # ModelCard.validate() asks huggingface.co whatever the endpoint is; this asks the endpoint.
     HfApi()._validate_yaml(content=str(card))
@@ -57,7 +56,6 @@ def load(repo: str, base_repo: str, commit: str) -> None:
         "adapters": hasattr(merged, "peft_config"),
         "tuned": not torch.allclose(of_base, of_merged, atol=1e-3),
         "adapterIsMerged": torch.allclose(of_adapter, of_merged, atol=1e-4),
-        "autoIsMerged": torch.allclose(of_auto, of_merged, atol=1e-4),
         "pinned": type(pinned).__name__,
         "tokens": inputs["input_ids"][0].tolist(),
         "adapterTokens": AutoTokenizer.from_pretrained(repo, subfolder="adapter")("scurvy")["input_ids"],
