@@ -5,7 +5,9 @@ import { KeyStore } from '../server/auth/key-store.ts';
 import { exportRun } from '../train/export/export-run.ts';
 import type { Launcher } from '../train/launchers/launcher.ts';
 import { openLauncher } from '../train/launchers/open-launcher.ts';
+import { findCardSection } from '../eval/report/card-section.ts';
 import { ModelStore } from '../train/model-store.ts';
+import { Pushes } from '../train/publish/pushes.ts';
 import { RunStore } from '../train/run-store.ts';
 import { Trainings } from '../train/trainings.ts';
 
@@ -18,6 +20,7 @@ export interface CliContext {
   /** Opens a launcher by name. Throws OSLER_ERR_USAGE. */
   readonly launcher: (name: string) => Promise<Launcher>;
   readonly trainings: Trainings;
+  readonly pushes: Pushes;
   readonly keys: KeyStore;
 }
 
@@ -35,5 +38,7 @@ export function openContext(config: Config = readConfig()): CliContext {
     launcher,
     exportRun: async (run, folder, options) => await exportRun(run, folder, { config }, options),
   });
-  return { config, clock: systemClock, runs, models, launcher, trainings, keys: new KeyStore(database, systemClock) };
+  const findEvaluation = async (weights: ReadonlySet<string>) => await findCardSection(config.home, weights);
+  const pushes = new Pushes({ config, clock: systemClock, runs, models, findEvaluation });
+  return { config, clock: systemClock, runs, models, launcher, trainings, pushes, keys: new KeyStore(database, systemClock) };
 }

@@ -7,6 +7,7 @@ import { engineCommand } from './engine.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { keysCommand } from './keys.ts';
+import { pushCommand } from './push.ts';
 import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
 import { trainCommand } from './train.ts';
@@ -20,6 +21,7 @@ export const program = new Command('osler')
   .addCommand(trainCommand())
   .addCommand(runsCommand())
   .addCommand(exportCommand())
+  .addCommand(pushCommand())
   .addCommand(serveCommand())
   .addCommand(evaluateCommand())
   .addCommand(doctorCommand())

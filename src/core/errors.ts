@@ -245,6 +245,8 @@ export const OSLER_ERR_HUB_CHECKSUM = createError(
   'File "%s" of "%s" does not have the checksum that the Hub names. It was removed; run the same command again.',
   502,
 );
+export const OSLER_ERR_HUB_PUSH = createError('OSLER_ERR_HUB_PUSH', '"%s" could not be pushed to the Hub: %s', 502);
+export const OSLER_ERR_HUB_PUSH_REFUSED = createError('OSLER_ERR_HUB_PUSH_REFUSED', 'Nothing was pushed to "%s": %s', 409);
 
 export const OSLER_ERR_EVALUATION_MISMATCH = createError(
   'OSLER_ERR_EVALUATION_MISMATCH',
@@ -284,6 +286,7 @@ const PREREQUISITE_CODES = new Set([
   'OSLER_ERR_STORE_MIGRATION',
   'OSLER_ERR_HUB_FAILED',
   'OSLER_ERR_HUB_CHECKSUM',
+  'OSLER_ERR_HUB_PUSH',
   'OSLER_ERR_ENGINE_LOAD',
   'OSLER_ERR_ENGINE_BACKEND',
   'OSLER_ERR_ENGINE_BUILD',
