@@ -23,9 +23,7 @@ import { testConfig, testHome } from '../support/test-home.ts';
 import { makeTinyRun, type TinyRun } from '../support/tiny-run.ts';
 
 const types: readonly GgufType[] = ['q8_0', 'f16', 'bf16', 'q4_k_m'];
-const answer = 'Scurvy comes from a lack of vitamin C.\n</think>\n\nIt is treated with ascorbic acid.';
-/** With random weights this is what rounding costs, nats a token. */
-const roundingNats = 0.02;
+const words = 'Scurvy comes from a lack of vitamin C. It is treated with ascorbic acid.'.split(/(?= )/);
 
 describe('an export of a tiny model, by the real converters', () => {
   let home = '';
@@ -58,11 +56,13 @@ describe('an export of a tiny model, by the real converters', () => {
 
   const fileOf = (type: GgufType): string => path.join(tiny.folder.root, made.ggufs.find((gguf) => gguf.type === type)?.file ?? 'none');
   const optionsOf = async (file: string) => await smallEngineOptions({ file, slots: 1, contextTokens: 512 });
-  const nllOf = async (engine: LlamaEngine): Promise<number> => {
+  const nllsOf = async (engine: LlamaEngine): Promise<number[]> => {
     await engine.ready();
-    const [score] = await engine.score(prompt, [answer]);
-    return (score?.nll ?? Number.NaN) / (score?.tokens ?? 1);
+    return (await engine.score(prompt, words)).map(({ nll }) => nll);
   };
+  /** How far apart two models find the words, in nats a word. */
+  const distance = (a: readonly number[] | undefined, b: readonly number[] | undefined): number =>
+    words.reduce((sum, _, index) => sum + Math.abs((a?.[index] ?? Number.NaN) - (b?.[index] ?? Number.NaN)), 0) / words.length;
 
   it('holds the weights in the formats that the types are named after', () => {
     const formats = Object.fromEntries(made.ggufs.map(({ type, tensorTypes }) => [type, tensorTypes]));
@@ -88,21 +88,22 @@ describe('an export of a tiny model, by the real converters', () => {
     expect((await readGguf(fileOf(type))).name).toBe('Tiny-Medical');
   });
 
-  it('loads each type, which generates and finds a text as likely as the others do', async () => {
-    const likelihoods: Record<string, number> = {};
+  it('loads each type, which generates and finds words as likely as the others do, the coarser the farther', async () => {
+    const found: Partial<Record<GgufType, number[]>> = {};
     for (const type of types) {
       const engine = startEngine(await optionsOf(fileOf(type)));
       try {
-        likelihoods[type] = await nllOf(engine);
+        found[type] = await nllsOf(engine);
         const finish = (await collect(engine, requestOf(prompt, { maxTokens: 4 }))).at(-1);
         expect(finish).toMatchObject({ type: 'finish' });
       } finally {
         await engine.close();
       }
     }
-    const { bf16 = Number.NaN, ...others } = likelihoods;
-    for (const [type, nll] of Object.entries(others))
-      expect(Math.abs(nll - bf16), type).toBeLessThan(type === 'q4_k_m' ? 0.5 : roundingNats);
+    const [f16, q8, q4] = (['f16', 'q8_0', 'q4_k_m'] as const).map((type) => distance(found[type], found.bf16));
+    expect(f16).toBeLessThan(0.02);
+    expect(q8).toBeLessThan(0.1);
+    expect(q4).toBeLessThan(1);
   });
 
   it('loads the adapter over the base, and the two are the merged model', async () => {
@@ -114,9 +115,9 @@ describe('an export of a tiny model, by the real converters', () => {
     const merged = startEngine(await optionsOf(fileOf('bf16')));
     if (base === undefined || tuned === undefined) throw new Error('two arms open two engines');
     try {
-      const [without, over, whole] = [await nllOf(base), await nllOf(tuned), await nllOf(merged)];
-      expect(Math.abs(over - whole)).toBeLessThan(roundingNats);
-      expect(Math.abs(without - whole)).toBeGreaterThan(10 * roundingNats);
+      const [without, over, whole] = [await nllsOf(base), await nllsOf(tuned), await nllsOf(merged)];
+      // What is left is the rounding of the merged weights to 16 bit.
+      expect(distance(over, whole)).toBeLessThan(0.1 * distance(without, whole));
     } finally {
       for (const engine of [base, tuned, merged]) await engine.close();
     }
