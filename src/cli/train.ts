@@ -20,7 +20,7 @@ interface TrainFlags {
   readonly base?: string;
   readonly template?: string;
   readonly set: string[];
-  readonly launcher: string;
+  readonly on: string;
   readonly resume?: string;
   readonly detach?: boolean;
   readonly showRecipe?: boolean;
@@ -41,7 +41,7 @@ export function trainCommand(): Command {
       (word: string, words: string[]) => [...words, word],
       [],
     )
-    .option('--launcher <name>', 'where to train: local, or a name of launchers.json', 'local')
+    .option('--on <launcher>', 'where to train: local, or a name of launchers.json', 'local')
     .option('--resume <run>', 'go on with a run that was stopped, has failed, or whose process has died')
     .option('--detach', 'train in the background, and return at once')
     .option('--show-recipe', 'print the resolved recipe and do nothing')
@@ -72,7 +72,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   }
   const context = openContext();
   const reporter = createReporter(context.config);
-  const run = recipe === undefined ? await context.trainings.resume(flags.resume ?? '') : await startRun(context, recipe, flags.launcher);
+  const run = recipe === undefined ? await context.trainings.resume(flags.resume ?? '') : await startRun(context, recipe, flags.on);
   if (flags.detach === true) return await detach(context, run, flags.json === true);
   const { id } = run;
   await trainWithProgress(context, id, reporter);
