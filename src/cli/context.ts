@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { type Config, readConfig } from '../core/config.ts';
 import { openStore } from '../core/store.ts';
 import { KeyStore } from '../server/auth/key-store.ts';
-import { convertRun } from '../train/export/convert-run.ts';
+import { exportRun } from '../train/export/export-run.ts';
 import type { Launcher } from '../train/launchers/launcher.ts';
 import { openLauncher } from '../train/launchers/open-launcher.ts';
 import { ModelStore } from '../train/model-store.ts';
@@ -27,6 +27,13 @@ export function openContext(config: Config = readConfig()): CliContext {
   const models = new ModelStore(database);
   const runs = new RunStore(database, systemClock);
   const launcher = async (name: string): Promise<Launcher> => await openLauncher(name, config);
-  const trainings = new Trainings({ config, clock: systemClock, runs, models, launcher, exportRun: convertRun(config) });
+  const trainings = new Trainings({
+    config,
+    clock: systemClock,
+    runs,
+    models,
+    launcher,
+    exportRun: async (run, folder, options) => await exportRun(run, folder, { config }, options),
+  });
   return { config, clock: systemClock, runs, models, launcher, trainings, keys: new KeyStore(database, systemClock) };
 }

@@ -5,7 +5,7 @@ import { createDatedId } from '../core/ids.ts';
 import type { Recipe } from '../core/schema/recipe.ts';
 import { isEnded, type Run, type RunState } from '../core/schema/run.ts';
 import type { TrainEvent } from '../core/schema/train-event.ts';
-import { locateDataset } from './dataset-source.ts';
+import { prepareData } from './data/prepare-data.ts';
 import { followEvents } from './event-file.ts';
 import { finishRun } from './finish-run.ts';
 import { locateTemplate } from './locate-template.ts';
@@ -15,7 +15,6 @@ import { runFeed, type RunNews } from './run-feed.ts';
 import { isWorkedOn, lockRun } from './run-lock.ts';
 import type { AddOptions } from './run-store.ts';
 import { trainRun } from './train-run.ts';
-import { readTrainingData } from './training-data.ts';
 import type { RunOptions, TrainingsDeps } from './training-deps.ts';
 import { defaultTimes, type TrainingTimes } from './training-times.ts';
 import { cancelled, howToGoOn, WishWatch } from './wish-watch.ts';
@@ -57,8 +56,7 @@ export class Trainings {
 
   /** Checks what users get wrong, rows, template, launcher and the base's name, before a run exists. Throws what `execute` would. */
   async check(recipe: Recipe, launcher = 'local', signal?: AbortSignal): Promise<void> {
-    const dataset = await locateDataset(recipe.data, { config: this.#deps.config, signal });
-    await readTrainingData(dataset.file, recipe.data);
+    await prepareData(recipe.data, { config: this.#deps.config, signal });
     locateTemplate(recipe.template);
     checkModelRef(recipe.base.ref, this.#deps.models);
     await this.#deps.launcher(launcher);
