@@ -23,7 +23,7 @@ interface TrainFlags {
   readonly base?: string;
   readonly template?: string;
   readonly set: string[];
-  readonly launcher: string;
+  readonly on: string;
   readonly resume?: string;
   readonly check?: boolean;
   readonly items: string[];
@@ -48,7 +48,7 @@ export function trainCommand(): Command {
       (word: string, words: string[]) => [...words, word],
       [],
     )
-    .option('--launcher <name>', 'where to train: local, or a name of launchers.json', 'local')
+    .option('--on <launcher>', 'where to train: local, or a name of launchers.json', 'local')
     .option('--resume <run>', 'go on with a run that was stopped, has failed, or whose process has died')
     .option('--check', 'say what would go wrong, and with which setting it is mended; start nothing (ends with 3 on an error)')
     .option(
@@ -93,7 +93,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   const context = openContext();
   const reporter = createReporter(context.config);
   if (recipe !== undefined && flags.check === true)
-    return await runCheck(context, recipe, { launcher: flags.launcher, itemFiles: flags.items, json: flags.json === true }, reporter);
+    return await runCheck(context, recipe, { launcher: flags.on, itemFiles: flags.items, json: flags.json === true }, reporter);
   const run = recipe === undefined ? await context.trainings.resume(flags.resume ?? '') : await startRun(context, recipe, flags, reporter);
   if (flags.detach === true) return await detach(context, run, flags.json === true);
   const { id } = run;
@@ -119,7 +119,7 @@ export async function trainWithProgress(context: CliContext, id: string, reporte
 }
 
 async function startRun(context: CliContext, recipe: Recipe, flags: TrainFlags, reporter: Reporter): Promise<Run> {
-  const { launcher } = flags;
+  const { on: launcher } = flags;
   await requireCheck(context, recipe, { launcher, ignoresEstimates: flags.ignoreEstimates === true }, reporter);
   return context.trainings.create(recipe, null, { launcher }).run;
 }
