@@ -29,7 +29,7 @@ def merge_adapter(base: Path, adapter: Path, scale: float, folder: Path) -> str:
 
     files = weight_files(base)
     _check_disk(files, folder)
-    pairs = _pairs(load_file(str(adapter / "adapter_model.safetensors")))
+    pairs = adapter_pairs(load_file(str(adapter / "adapter_model.safetensors")))
     names: set[torch.dtype] = set()
     waiting = set(pairs)
     for file in files:
@@ -76,7 +76,8 @@ def weight_files(base: Path) -> list[Path]:
     return found
 
 
-def _pairs(adapter: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+def adapter_pairs(adapter: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """(A, B) of each weight that the adapter targets, by the weight's name in the base."""
     pairs: dict[str, tuple[Any, Any]] = {}
     for name, a in adapter.items():
         if name.endswith(".lora_A.weight"):

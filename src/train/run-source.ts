@@ -5,7 +5,14 @@ import type { RunFolder } from './run-folder.ts';
 /** source.json of a run: what it trains on, fixed when it began. Revisions are Hub commits; null for local files. */
 export const RunSource = z.strictObject({
   data: z.strictObject({ ref: z.string(), revision: z.string().nullable(), sha256: z.string(), trainRows: z.int(), heldOutRows: z.int() }),
-  base: z.strictObject({ ref: z.string(), revision: z.string().nullable() }),
+  base: z.strictObject({
+    ref: z.string(),
+    revision: z.string().nullable(),
+    files: z
+      .array(z.strictObject({ path: z.string(), bytes: z.int(), sha256: z.string() }))
+      .optional()
+      .describe('its weight files as the training began; absent in runs of earlier releases'),
+  }),
 });
 export type RunSource = z.infer<typeof RunSource>;
 
