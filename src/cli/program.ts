@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { backupCommand } from './backup.ts';
+import { certifyCommand } from './certify.ts';
 import { cleanCommand } from './clean.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
@@ -20,6 +21,7 @@ export const program = new Command('osler')
   .addCommand(trainCommand())
   .addCommand(runsCommand())
   .addCommand(exportCommand())
+  .addCommand(certifyCommand())
   .addCommand(serveCommand())
   .addCommand(evaluateCommand())
   .addCommand(doctorCommand())

@@ -18,7 +18,7 @@ from osler_trainer.tokens import load_tokenizer
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 RANK, ALPHA = 4, 8
-SIZE = 0.01
+SIZE = 0.04
 """Standard deviation of B: the model answers otherwise and still speaks."""
 
 base, template, root = (Path(word) for word in sys.argv[1:4])
