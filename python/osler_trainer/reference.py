@@ -11,6 +11,8 @@ import gc
 import json
 import math
 import os
+import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -59,14 +61,13 @@ class Text:
     places: list[int]
 
 
-def write_reference(job: TrainJob, extent: Extent = Extent(), trained: Any = None) -> Path:  # noqa: B008 - frozen
+def write_reference(job: TrainJob, extent: Extent = Extent(), trained: Any = None) -> Path:
     """Write the run's `reference/`, whole or not at all; returns it.
 
     `trained` is the model as it stands in memory after training (a 4-bit base with the adapter beside it), where there
     is one: how far merging onto the 16-bit base moved it is measured too. Held-out rows are read where the job has some,
     else rows of the training. Raises MissingPrerequisite and BadJob.
     """
-    import torch
     from safetensors.torch import save_file
 
     base, merged = find_base(job, with_weights=True).folder, Path(job.output_dir) / "merged"
@@ -78,7 +79,7 @@ def write_reference(job: TrainJob, extent: Extent = Extent(), trained: Any = Non
     prompts = [_Prompt(row.id, row.question, text, _ids(tokenizer, text)) for row in rows for text in [template.prompt(row.question)]]
     trained_rows = read_rows(Path(job.train_file))[: extent.prompts]
 
-    in_memory = None if trained is None else read(trained, texts)
+    in_memory = None if trained is None else _read_trained(trained, texts)
     before, before_greedy, placement = _run(base, texts, prompts, tokenizer, extent)
     after, after_greedy, _ = _run(merged, texts, prompts, tokenizer, extent)
     reference = {
@@ -106,7 +107,7 @@ def write_reference(job: TrainJob, extent: Extent = Extent(), trained: Any = Non
         "tuning": _distance(after, before),
         "inMemory": None if in_memory is None else _distance(after, in_memory) | {"nll": nll(in_memory, texts)},
     }
-    tensors = {}
+    tensors: dict[str, Any] = {}
     for arm, logprobs in (("base", before), ("merged", after)):
         tensors |= {f"{arm}.{name}": tensor for name, tensor in likeliest(logprobs).items()}
     target = Path(job.output_dir) / "reference"
@@ -165,6 +166,19 @@ def spread(first: int, last: int, count: int) -> list[int]:
     return [first + round(index * (total - 1) / (count - 1)) for index in range(count)]
 
 
+def _read_trained(model: Any, texts: Sequence[Text]) -> Any | None:
+    """As `read`; None where a backend's own forward gives no logits: the figure stands beside the certificate and decides nothing."""
+    # Unsloth leaves them out otherwise.
+    os.environ["UNSLOTH_RETURN_LOGITS"] = "1"
+    try:
+        return read(model, texts)
+    except Exception:  # whatever a patched forward raises
+        traceback.print_exc(file=sys.stderr)
+        return None
+    finally:
+        os.environ.pop("UNSLOTH_RETURN_LOGITS", None)
+
+
 def _texts(rows: Sequence[Any], tokenizer: Any, template: Any, extent: Extent) -> list[Text]:
     texts = []
     for row in encode_rows(rows, tokenizer, template, extent.text_tokens):
@@ -183,7 +197,11 @@ def _run(folder: Path, texts: Sequence[Text], prompts: list[_Prompt], tokenizer:
     kind = torch.float32 if dtype == "float32" else "auto"
     model: Any = AutoModelForCausalLM.from_pretrained(str(folder), dtype=kind, local_files_only=True).to(device)
     try:
-        return read(model, texts), _greedy(model, [prompt.ids for prompt in prompts[: extent.prompts]], tokenizer, extent.new_tokens), {"device": device, "dtype": dtype}
+        return (
+            read(model, texts),
+            _greedy(model, [prompt.ids for prompt in prompts[: extent.prompts]], tokenizer, extent.new_tokens),
+            {"device": device, "dtype": dtype},
+        )
     finally:
         del model
         gc.collect()

@@ -28,9 +28,9 @@ class WeightFolder:
     def __init__(self, folder: Path) -> None:
         from safetensors import safe_open
 
-        self._file_of = {}
+        self._file_of: dict[str, Any] = {}
         for file in weight_files(folder):
-            opened = safe_open(str(file), framework="pt")
+            opened: Any = safe_open(str(file), framework="pt")
             for name in opened.keys():  # noqa: SIM118 - safe_open is no mapping
                 self._file_of[name] = opened
 
@@ -62,7 +62,7 @@ class AdapterFolder:
         self.targets = sorted(config["target_modules"])
 
     def update(self, name: str) -> Any:
-        """scale · B · A of one weight, in fp32."""
+        """What is added to one weight, scale · B · A in fp32."""
         a, b = self.pairs[name]
         return self.scale * (b.float() @ a.float())
 
@@ -144,7 +144,7 @@ def compare_gguf(file: Path, base: WeightFolder, adapter: AdapterFolder, merged:
 
     `different`: tensors that are not the merged ones (in f32, f16, bf16 and q8_0 bit for bit; in a coarser format
     further off than that format explains); `untargetedDifferent` of `untargeted` say how many of them no adapter
-    touches. `updateShare` is how much of the adapter's update the file holds: the projection of (file − base) on
+    touches. `updateShare` is how much of the adapter's update the file holds: the projection of (file - base) on
     scale·B·A over all targeted weights; 1 merged, 0 the bare base, 2 merged twice, whatever the quantisation, since the
     noise of rounding has no direction. Null in a layout that is not known here (`isKnownLayout` false).
     """

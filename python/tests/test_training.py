@@ -79,6 +79,8 @@ def test_the_events_come_in_order_and_name_what_is_on_disk(job: Any, tmp_path: P
         "artifact",
         "stage",
         "artifact",
+        "stage",
+        "artifact",
         "finished",
     ]
     started = recorder.of("started")[0]
@@ -92,7 +94,7 @@ def test_the_events_come_in_order_and_name_what_is_on_disk(job: Any, tmp_path: P
     assert recorder.of("dataset")[0]["firstText"].endswith(ROWS[0]["answer"] + "</s>")
     for event in (*recorder.of("artifact"), *recorder.of("checkpoint")):
         assert Path(event["path"]).exists()
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["adapter", "merged", "outputs"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["adapter", "merged", "outputs", "reference"]
 
 
 def test_the_trained_token_count_leaves_padding_out(job: Any, tiny_base: Path) -> None:

@@ -2,15 +2,9 @@ import { Command } from 'commander';
 import { OSLER_ERR_RUN_STATE } from '../core/errors.ts';
 import { tryLockFolder } from '../core/folder-lock.ts';
 import { type Certificate, firstFailure } from '../core/schema/certificate.ts';
-import { backendDeps, chooseBackend } from '../engine/llama/backends.ts';
-import { ensureBaseGguf } from '../train/certificate/base-gguf.ts';
 import { certificatePageFile } from '../train/certificate/certificate-file.ts';
-import { certifyRun } from '../train/certificate/certify-run.ts';
 import { readRunExport } from '../train/export/run-export.ts';
-import { ensurePython } from '../train/python-environment.ts';
-import { requireTransformers, resolveModel } from '../train/resolve-model.ts';
-import { readSource } from '../train/run-source.ts';
-import { openExportedWith } from './certify-runtime.ts';
+import { certifyExport } from './certify-runtime.ts';
 import { type CliContext, openContext } from './context.ts';
 import { interruptSignal } from './interrupt.ts';
 import { createReporter, type Reporter } from './progress.ts';
@@ -44,31 +38,13 @@ export function certifyCommand(): Command {
     });
 }
 
-/** Certifies a run's export with the engine that would serve it. The caller holds the lock of the run's folder. */
-export async function certify(context: CliContext, id: string, reporter: Reporter, signal?: AbortSignal): Promise<Certificate> {
-  const { config, clock, models, trainings } = context;
-  const run = trainings.get(id);
-  const folder = trainings.folder(id);
+async function certify(context: CliContext, id: string, reporter: Reporter, signal?: AbortSignal): Promise<Certificate> {
+  const run = context.trainings.get(id);
+  const folder = context.trainings.folder(id);
   const exported = await readRunExport(folder);
   if (exported === undefined || exported.ggufs.length === 0)
     throw new OSLER_ERR_RUN_STATE(id, run.state, `it has no export to certify. Make it with: npx osler export ${id}`);
-  const onStep = (step: string): void => reporter.step(step);
-  const deps = { config, models, onStep, signal };
-  const source = await readSource(folder);
-  const base = await resolveModel(run.recipe.base.ref, source?.base.revision ?? run.recipe.base.revision, deps);
-  const baseDir = requireTransformers(base);
-  const { choice } = await chooseBackend(await backendDeps(config, { onStep, signal }));
-  return await certifyRun(
-    { run, folder, baseDir, exported },
-    {
-      clock,
-      python: await ensurePython({ python: config.python, venv: config.venv, onStep, signal }),
-      open: openExportedWith(choice, config.threads),
-      baseGguf: async (type) => await ensureBaseGguf(baseDir, type, deps),
-      onStep,
-      signal,
-    },
-  );
+  return await certifyExport(context, run, folder, exported, { onStep: (step) => reporter.step(step), signal });
 }
 
 /** The certificate in a few lines for a terminal: each check, and the detail of what did not pass. */

@@ -8,6 +8,7 @@ import { engineCommand } from './engine.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { keysCommand } from './keys.ts';
+import { promoteCommand } from './promote.ts';
 import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
 import { trainCommand } from './train.ts';
@@ -22,6 +23,7 @@ export const program = new Command('osler')
   .addCommand(runsCommand())
   .addCommand(exportCommand())
   .addCommand(certifyCommand())
+  .addCommand(promoteCommand())
   .addCommand(serveCommand())
   .addCommand(evaluateCommand())
   .addCommand(doctorCommand())

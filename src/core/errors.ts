@@ -246,11 +246,6 @@ export const OSLER_ERR_CERTIFICATE_MEASURE = createError(
   'The certificate needs "osler_trainer %s", and it failed: %s. Mend the cause and run: npx osler certify RUN',
   500,
 );
-export const OSLER_ERR_CERTIFICATE_FAILED = createError(
-  'OSLER_ERR_CERTIFICATE_FAILED',
-  'Run "%s" cannot be promoted: %s To promote it nonetheless, and have that recorded: npx osler promote %s --force REASON',
-  409,
-);
 export const OSLER_ERR_CERTIFICATE_BROKEN = createError(
   'OSLER_ERR_CERTIFICATE_BROKEN',
   '"%s" is not the file that was certified: %s. Export it again, then run: npx osler certify %s',

@@ -43,4 +43,13 @@ export const migrations: readonly string[] = [
      '$.trainer.processes', 1
    ) WHERE json_extract(recipe, '$.output.ggufType') IS NOT NULL;
    UPDATE runs SET trainer = json_set(trainer, '$.kind', 'local') WHERE trainer IS NOT NULL;`,
+  // Who promoted which model when, and why where a gate was passed over.
+  `CREATE TABLE promotions (
+     id INTEGER PRIMARY KEY,
+     model_id TEXT NOT NULL,
+     at TEXT NOT NULL,
+     actor TEXT NOT NULL,
+     forced_reason TEXT,
+     problems TEXT NOT NULL
+   ) STRICT;`,
 ];

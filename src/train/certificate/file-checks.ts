@@ -10,7 +10,7 @@ import { checkOf, someOf } from './check.ts';
 /** What is certified of a run, with its checksums as they are now. */
 export async function listCertifiedFiles(folder: RunFolder, exported: RunExport): Promise<CertifiedFile[]> {
   const inside = async (name: 'adapter' | 'merged'): Promise<string[]> =>
-    (await readdir(folder[name]).catch(() => [])).toSorted().map((file) => `${name}/${file}`);
+    (await readdir(folder[name]).catch(() => [])).toSorted((a, b) => (a < b ? -1 : 1)).map((file) => `${name}/${file}`);
   const names = [
     ...(await inside('adapter')),
     ...(await inside('merged')),

@@ -34,7 +34,7 @@ export function readTensor({ file, header, data }: Tensors, name: string): numbe
   const [start, end] = entry.data_offsets;
   const part = data.subarray(start, end);
   if (part.length !== end - start) throw new Error(`"${file}" was cut off`);
-  const read = { I32: (at: number) => part.readInt32LE(at), F32: (at: number) => part.readFloatLE(at) }[String(entry.dtype)];
-  if (read === undefined) throw new Error(`tensor "${name}" of "${file}" is ${String(entry.dtype)}, and I32 or F32 is wanted`);
+  const read = { I32: (at: number) => part.readInt32LE(at), F32: (at: number) => part.readFloatLE(at) }[entry.dtype];
+  if (read === undefined) throw new Error(`tensor "${name}" of "${file}" is ${entry.dtype}, and I32 or F32 is wanted`);
   return Array.from({ length: part.length / 4 }, (_, index) => read(4 * index));
 }
