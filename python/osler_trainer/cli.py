@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     reference.add_argument("--job", type=Path, required=True)
     reference.add_argument("--prompts", type=int, default=None, help="prompts that are answered greedily; default 8")
     reference.add_argument("--texts", type=int, default=None, help="texts whose distributions are kept; default 6")
+    reference.add_argument("--in-memory", type=Path, default=None, help="safetensors with what the model in memory gave")
     compare = commands.add_parser("compare-weights", help="compare merged model and GGUF files with base and adapter; prints a summary")
     for name in ("base", "adapter", "merged"):
         compare.add_argument(f"--{name}", type=Path, required=True)
@@ -95,4 +96,9 @@ def _reference(options: argparse.Namespace) -> dict[str, Any]:
     from .reference import Extent, write_reference
 
     changes = {name: value for name in ("prompts", "texts") if (value := getattr(options, name)) is not None}
-    return {"reference": str(write_reference(read_job(options.job), Extent(**changes)))}
+    in_memory = None
+    if options.in_memory is not None:
+        from safetensors.torch import load_file
+
+        in_memory = load_file(str(options.in_memory))["logprobs"]
+    return {"reference": str(write_reference(read_job(options.job), Extent(**changes), in_memory))}

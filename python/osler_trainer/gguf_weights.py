@@ -27,7 +27,7 @@ class GgufWeights:
             self._reader = gguf.GGUFReader(str(file))
         except OSError as error:
             raise MissingPrerequisite(f'the GGUF file "{file}" cannot be read: {error}', "export it again") from error
-        except ValueError as error:
+        except (ValueError, IndexError, UnicodeDecodeError, KeyError) as error:
             raise BadJob(f'"{file}" is no usable GGUF file: {error}', "export it again") from error
         self._tensors = {tensor.name: tensor for tensor in self._reader.tensors}
         self.architecture = str(self._field("general.architecture") or "unknown")

@@ -11,7 +11,9 @@ import gc
 import json
 import math
 import os
+import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +22,7 @@ from typing import Any
 
 from .artifacts import sha256_of_file
 from .base_model import find_base
+from .errors import TrainerError
 from .folders import atomic_folder
 from .job import TrainJob
 from .merge import weight_files
@@ -61,25 +64,47 @@ class Text:
     places: list[int]
 
 
-def write_reference(job: TrainJob, extent: Extent = Extent(), trained: Any = None) -> Path:
+def reference_after_training(job: TrainJob, trained: Any, is_patched: bool) -> Path:
+    """The same for a model that was just trained, and how far merging onto the 16-bit base moved it from what it is in memory
+    (a 4-bit base with the adapter beside it).
+
+    `is_patched`: the backend has changed transformers' classes in this process, so that base and merged model are read in
+    one of their own. Raises TrainerError and what `write_reference` raises.
+    """
+    in_memory = _read_trained(job, trained)
+    if not is_patched:
+        return write_reference(job, in_memory=in_memory)
+    from safetensors.torch import save_file
+
+    with tempfile.TemporaryDirectory(dir=job.output_dir, prefix=".reference-") as folder:
+        job_file, read_file = Path(folder) / "job.json", Path(folder) / "in-memory.safetensors"
+        job_file.write_text(job.model_dump_json(by_alias=True), encoding="utf-8")
+        words = [sys.executable, "-m", "osler_trainer", "reference", "--job", str(job_file)]
+        if in_memory is not None:
+            save_file({"logprobs": in_memory}, str(read_file))
+            words += ["--in-memory", str(read_file)]
+        result = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
+    if result.returncode != 0:
+        raise TrainerError(f"osler_trainer reference ended with {result.returncode}: {result.stdout[-500:]}", "read the trainer's log")
+    return Path(job.output_dir) / "reference"
+
+
+def write_reference(job: TrainJob, extent: Extent = Extent(), in_memory: Any = None) -> Path:
     """Write the run's `reference/`, whole or not at all; returns it.
 
-    `trained` is the model as it stands in memory after training (a 4-bit base with the adapter beside it), where there
-    is one: how far merging onto the 16-bit base moved it is measured too. Held-out rows are read where the job has some,
-    else rows of the training. Raises MissingPrerequisite and BadJob.
+    `in_memory`: log-probabilities that the model in memory gave for the same texts. Held-out rows are read where the job
+    has some, else rows of the training. Raises MissingPrerequisite and BadJob.
     """
     from safetensors.torch import save_file
 
     base, merged = find_base(job, with_weights=True).folder, Path(job.output_dir) / "merged"
     tokenizer = load_tokenizer(str(base))
     template = template_for(tokenizer, Path(job.template_file))
-    source = job.held_out_file or job.train_file
-    rows = read_rows(Path(source))[: max(extent.prompts, extent.texts)]
+    rows = read_rows(Path(job.held_out_file or job.train_file))[: max(extent.prompts, extent.texts)]
     texts = _texts(rows[: extent.texts], tokenizer, template, extent)
     prompts = [_Prompt(row.id, row.question, text, _ids(tokenizer, text)) for row in rows for text in [template.prompt(row.question)]]
     trained_rows = read_rows(Path(job.train_file))[: extent.prompts]
 
-    in_memory = None if trained is None else _read_trained(trained, texts)
     before, before_greedy, placement = _run(base, texts, prompts, tokenizer, extent)
     after, after_greedy, _ = _run(merged, texts, prompts, tokenizer, extent)
     reference = {
@@ -166,8 +191,11 @@ def spread(first: int, last: int, count: int) -> list[int]:
     return [first + round(index * (total - 1) / (count - 1)) for index in range(count)]
 
 
-def _read_trained(model: Any, texts: Sequence[Text]) -> Any | None:
+def _read_trained(job: TrainJob, model: Any, extent: Extent = Extent()) -> Any | None:
     """As `read`; None where a backend's own forward gives no logits: the figure stands beside the certificate and decides nothing."""
+    tokenizer = load_tokenizer(str(find_base(job, with_weights=False).folder))
+    rows = read_rows(Path(job.held_out_file or job.train_file))[: extent.texts]
+    texts = _texts(rows, tokenizer, template_for(tokenizer, Path(job.template_file)), extent)
     # Unsloth leaves them out otherwise.
     os.environ["UNSLOTH_RETURN_LOGITS"] = "1"
     try:
@@ -195,7 +223,8 @@ def _run(folder: Path, texts: Sequence[Text], prompts: list[_Prompt], tokenizer:
 
     device, dtype = _placement(sum(file.stat().st_size for file in weight_files(folder)))
     kind = torch.float32 if dtype == "float32" else "auto"
-    model: Any = AutoModelForCausalLM.from_pretrained(str(folder), dtype=kind, local_files_only=True).to(device)
+    place = {"device_map": {"": device}} if device == "cuda" else {}
+    model: Any = AutoModelForCausalLM.from_pretrained(str(folder), dtype=kind, local_files_only=True, **place)
     try:
         return (
             read(model, texts),

@@ -23,7 +23,7 @@ from .export import write_settings, write_tokenizer
 from .folders import atomic_folder
 from .job import TrainJob, read_job
 from .plan import Machine, Plan, make_plan
-from .reference import write_reference
+from .reference import reference_after_training
 from .rows import read_rows
 from .sft import build_trainer, train
 from .stop import StopSignal
@@ -133,7 +133,7 @@ class _Training:
             if trainer.accelerator.is_main_process:
                 self._save(ready, trainer.accelerator.unwrap_model(adapted.model))
                 self._merge(ready, adapted.model)
-                self._reference(adapted.model)
+                self._reference(ready, adapted.model)
         except StopRequested:
             self.events.emit(Stopped(step=self.step, total_steps=self.total_steps))
             return EXIT_STOPPED
@@ -251,10 +251,11 @@ class _Training:
             write_tokenizer(ready.base.folder, ready.template.text, ready.tokenizer.pad_token, part)
         self.events.emit(artifact("merged", merged))
 
-    def _reference(self, model: Any) -> None:
+    def _reference(self, ready: _Prepared, model: Any) -> None:
         self.events.emit(Stage(stage="reference"))
         try:
-            self.events.emit(artifact("reference", write_reference(self.job, trained=model)))
+            folder = reference_after_training(self.job, model, is_patched=ready.backend.name == "unsloth")
+            self.events.emit(artifact("reference", folder))
         except Exception as error:  # the training is done and saved; the certificate makes its reference by itself then
             traceback.print_exc(file=sys.stderr)
             self.events.notice(f"no reference for the certificate was made: {_first_line(str(error) or type(error).__name__)}")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import BadJob, MissingPrerequisite
+from .errors import BadJob, MissingPrerequisite, TrainerError
 from .gguf_weights import FAR, GgufWeights
 from .merge import adapter_pairs, weight_files
 
@@ -146,13 +146,14 @@ def compare_gguf(file: Path, base: WeightFolder, adapter: AdapterFolder, merged:
     further off than that format explains); `untargetedDifferent` of `untargeted` say how many of them no adapter
     touches. `updateShare` is how much of the adapter's update the file holds: the projection of (file - base) on
     scale·B·A over all targeted weights; 1 merged, 0 the bare base, 2 merged twice, whatever the quantisation, since the
-    noise of rounding has no direction. Null in a layout that is not known here (`isKnownLayout` false).
+    noise of rounding has no direction. Null in a layout that is not known here (`isKnownLayout` false). `problem` says
+    why a file cannot be read at all.
     """
-    weights = GgufWeights(file)
     result: dict[str, Any] = {
         "file": str(file),
-        "architecture": weights.architecture,
-        "isKnownLayout": weights.is_known_layout,
+        "problem": None,
+        "architecture": "unknown",
+        "isKnownLayout": False,
         "tensors": 0,
         "exact": 0,
         "different": [],
@@ -163,6 +164,11 @@ def compare_gguf(file: Path, base: WeightFolder, adapter: AdapterFolder, merged:
         "worst": None,
         "updateShare": None,
     }
+    try:
+        weights = GgufWeights(file)
+    except TrainerError as error:
+        return result | {"problem": f"{error.message}. {error.next_step.capitalize()}."}
+    result |= {"architecture": weights.architecture, "isKnownLayout": weights.is_known_layout}
     if not weights.is_known_layout:
         return result
     along = squares = 0.0

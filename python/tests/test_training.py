@@ -235,6 +235,8 @@ def test_the_merged_tokenizer_is_the_bases_with_our_template(job: Any, tiny_base
         assert tokenizer.chat_template == text
         assert json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["chat_template"] == text
         assert tokenizer.pad_token == "<unk>"
+        # The template writes the BOS.
+        assert json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["add_bos_token"] is False
         assert (folder / "tokenizer.json").read_bytes() == (tiny_base / "tokenizer.json").read_bytes()
     generation = GenerationConfig.from_pretrained(str(tmp_path / "run" / "merged"))
     assert (generation.eos_token_id, generation.pad_token_id) == (1, 2)

@@ -243,7 +243,7 @@ export const OSLER_ERR_RUN_STATE = createError('OSLER_ERR_RUN_STATE', 'Run "%s" 
 
 export const OSLER_ERR_CERTIFICATE_MEASURE = createError(
   'OSLER_ERR_CERTIFICATE_MEASURE',
-  'The certificate needs "osler_trainer %s", and it failed: %s. Mend the cause and run: npx osler certify RUN',
+  'The certificate needs "osler_trainer %s", and it failed: %s. Mend the cause, then certify the run again with "npx osler certify".',
   500,
 );
 export const OSLER_ERR_CERTIFICATE_BROKEN = createError(
@@ -253,7 +253,7 @@ export const OSLER_ERR_CERTIFICATE_BROKEN = createError(
 );
 export const OSLER_ERR_MODEL_NOT_PROMOTED = createError(
   'OSLER_ERR_MODEL_NOT_PROMOTED',
-  'No model is promoted, so "%s" names none. Promote one: npx osler promote RUN',
+  'No model is promoted, so "%s" names none. Promote a run with "npx osler promote".',
   404,
 );
 

@@ -15,6 +15,11 @@ export async function tokenChecks(type: string, model: ExportedModel, reference:
   ];
 }
 
+/** The same lines where the file could not be asked. */
+export function tokenChecksNotRun(type: string, notRun: string): CertificateCheck[] {
+  return (['template', 'tokens', 'bos', 'eos'] as const).map((kind) => checkOf(kind, type, { notRun }));
+}
+
 function templateCheck(type: string, model: ExportedModel, reference: Reference): CertificateCheck {
   const { prompts, templateSha256 } = reference;
   const rendered = prompts.map(({ question }) => renderOf(model, question));

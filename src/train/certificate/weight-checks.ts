@@ -79,6 +79,14 @@ function mergeProblems({ adapter, merged }: WeightMeasures): string[] {
 
 /** The lines about the tensors of one GGUF file. */
 export function ggufChecks(type: string, measures: GgufMeasures): CertificateCheck[] {
+  if (measures.problem !== null) {
+    const notRun = `The file cannot be read (see weights/${type}).`;
+    return [
+      checkOf('base', type, { notRun }),
+      checkOf('update', type, { notRun }),
+      checkOf('weights', type, { problems: [measures.problem] }),
+    ];
+  }
   const unknown = measures.isKnownLayout
     ? undefined
     : `How "${measures.architecture}" lays out its tensors is not known here; divergence/${type} judges this file.`;

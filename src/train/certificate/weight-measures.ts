@@ -22,6 +22,7 @@ export const WeightMeasures = z.strictObject({
   ggufs: z.array(
     z.strictObject({
       file: z.string(),
+      problem: z.string().nullable().describe('why the file cannot be read'),
       architecture: z.string(),
       isKnownLayout: z.boolean(),
       tensors: z.int(),

@@ -16,6 +16,7 @@ const merged: WeightMeasures['merged'] = {
 const adapter: WeightMeasures['adapter'] = { targeted: 210, scale: 2, zero: [], notFinite: [], untouched: [] };
 const gguf: WeightMeasures['ggufs'][number] = {
   file: 'merged-q8_0.gguf',
+  problem: null,
   architecture: 'llama',
   isKnownLayout: true,
   tensors: 272,
@@ -93,6 +94,11 @@ describe('ggufChecks', () => {
       'update/q8_0': 'passed',
       'weights/q8_0': 'failed',
     });
+  });
+
+  it('blames a file that cannot be read by its weights', () => {
+    const checks = check({ problem: 'It was cut off.' });
+    expect(statuses(checks)).toEqual({ 'base/q8_0': 'notRun', 'update/q8_0': 'notRun', 'weights/q8_0': 'failed' });
   });
 
   it('says that it does not know a layout', () => {
