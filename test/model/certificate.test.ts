@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -50,7 +50,6 @@ describe('the certificate of an export', () => {
     expect(withStatus(certificate, 'failed')).toEqual([]);
     expect(withStatus(certificate, 'notRun')).toEqual([]);
     expect(certificate.passed).toBe(true);
-    await writeFile('/tmp/cert/good.json', JSON.stringify(certificate, null, 1));
     expect(await readFile(path.join(crafted.folder.root, 'certificate.md'), 'utf8')).toContain('Every check passed');
   });
 
@@ -58,7 +57,7 @@ describe('the certificate of an export', () => {
     await patchTemplate(crafted.folder.gguf('q8_0'), file('template'), '### Question:', '### Enquiry :');
     const certificate = await certifyFile('template');
     expect(withStatus(certificate, 'failed')).toEqual(['template/q8_0']);
-    expect(lineOf(certificate, 'template/q8_0')).toContain('### Enquiry :');
+    expect(lineOf(certificate, 'template/q8_0')).toContain('Enquiry :');
   });
 
   it('catches a doubled BOS by the check of BOS', async () => {

@@ -1,4 +1,4 @@
-import { appendFile, copyFile, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
 import { writeJsonAtomically } from '../../src/core/atomic-file.ts';
@@ -62,13 +62,13 @@ export async function craftRun(home: string, ggufTypes: readonly string[] = ['q8
   await trainer(path.join(packageRoot, 'test/support/craft-run.py'), baseDir, folder.template, folder.root);
   for (const kind of ['adapter', 'merged'] as const)
     await appendFile(folder.events, `${JSON.stringify(await artifactOf(kind, folder[kind]))}\n`);
-  await trainer('-m', 'osler_trainer', 'reference', '--job', folder.job, '--prompts', '3', '--texts', '3');
+  await trainer('-m', 'osler_trainer', 'reference', '--job', folder.job, '--prompts', '3', '--texts', '2');
   const exported = await exportRun(run, folder, { config });
   return { run, folder, baseDir, python, exported };
 }
 
 async function writeInput(folder: RunFolder, run: Run, baseDir: string): Promise<void> {
-  const rows = await import('node:fs/promises').then(({ readFile }) => readFile(rowsFile, 'utf8'));
+  const rows = await readFile(rowsFile, 'utf8');
   const lines = rows
     .trim()
     .split('\n')
