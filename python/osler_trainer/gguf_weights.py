@@ -66,13 +66,23 @@ class GgufWeights:
         return weight.reshape(part, 2, weight.shape[0] // part // 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
 
     def values(self, place: str, rows: slice) -> Any:
-        """Those rows as fp32."""
+        """Those rows as fp32. Common formats by torch, on all cores; the others by gguf's own code."""
         import gguf
         import numpy
         import torch
 
-        tensor = self._tensors[place]
-        return torch.from_numpy(numpy.array(gguf.quants.dequantize(tensor.data[rows], tensor.tensor_type), dtype=numpy.float32))
+        tensor, kind = self._tensors[place], self.type_of(place)
+        # A copy, since torch takes no memory that may not be written.
+        held = torch.from_numpy(numpy.array(tensor.data[rows]))
+        if kind in {"F32", "F16"}:
+            return held.float()
+        if kind == "BF16":
+            return held.view(torch.bfloat16).float()
+        if kind == "Q8_0":
+            blocks = held.reshape(-1, 34)
+            step = blocks[:, :2].contiguous().view(torch.float16).float()
+            return (blocks[:, 2:].contiguous().view(torch.int8).float() * step).reshape(len(held), -1)
+        return torch.from_numpy(gguf.quants.dequantize(held.numpy(), tensor.tensor_type))
 
     def compare(self, place: str, held: Any, wanted: Any) -> tuple[float, bool, bool]:
         """(error, the same to the bit, the same as far as the format can tell) of values that the file holds and what they

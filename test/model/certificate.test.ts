@@ -1,8 +1,11 @@
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openExportedWith } from '../../src/cli/certify-runtime.ts';
+import { childEnvironment } from '../../src/core/config.ts';
+import { packageRoot } from '../../src/core/package-root.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Certificate, CertificateCheck } from '../../src/core/schema/certificate.ts';
 import { openStore } from '../../src/core/store.ts';
@@ -28,6 +31,14 @@ async function certify({ run, folder, baseDir, python, exported }: CraftedRun): 
   );
 }
 
+/** The command line on a home. */
+async function osler(home: string, ...words: readonly string[]) {
+  return await execa(process.execPath, [path.join(packageRoot, 'bin/osler.js'), ...words], {
+    reject: false,
+    env: childEnvironment({ OSLER_HOME: home, OSLER_GPU: 'off', CI: 'true' }),
+  });
+}
+
 const withStatus = ({ checks }: Certificate, status: CertificateCheck['status']): string[] =>
   checks.filter((check) => check.status === status).map(({ id }) => id);
 const lineOf = ({ checks }: Certificate, id: string): string => checks.find((check) => check.id === id)?.detail ?? '';
@@ -51,6 +62,32 @@ describe('the certificate of an export', () => {
     expect(withStatus(certificate, 'notRun')).toEqual([]);
     expect(certificate.passed).toBe(true);
     expect(await readFile(path.join(crafted.folder.root, 'certificate.md'), 'utf8')).toContain('Every check passed');
+  });
+
+  it('lets that export be promoted by name, and neither promotes nor loads it once a byte is flipped', async () => {
+    const { folder, run } = crafted;
+    const [file = ''] = crafted.exported.ggufs.map((gguf) => path.join(folder.root, gguf.file));
+    new ModelStore(openStore(home)).put({
+      id: run.id,
+      runId: run.id,
+      baseRef: run.recipe.base.ref,
+      transformersDir: folder.merged,
+      ggufFile: file,
+      ggufSha256: null,
+      templateFile: folder.template,
+      status: 'candidate',
+      createdAt: run.createdAt,
+    });
+    const promoted = await osler(home, 'promote', run.id);
+    expect(promoted.exitCode, promoted.stderr).toBe(0);
+    await flipByte(file, 'blk.3.ffn_up.weight');
+    const again = await osler(home, 'promote', run.id);
+    expect(again.exitCode).toBe(1);
+    expect(again.stderr).toContain('(files/run): "merged-q8_0.gguf" has other bytes');
+    const served = await osler(home, 'serve', '--model', 'tuned=tuned', '--port', '0');
+    expect(served.exitCode).toBe(2);
+    expect(served.stderr).toContain('OSLER_ERR_CERTIFICATE_BROKEN');
+    await flipByte(file, 'blk.3.ffn_up.weight');
   });
 
   it('catches a wrong template by the check of the template', async () => {
