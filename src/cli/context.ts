@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../core/clock.ts';
 import { type Config, readConfig } from '../core/config.ts';
 import { openStore } from '../core/store.ts';
+import { certifyExport } from './certify-runtime.ts';
 import { KeyStore } from '../server/auth/key-store.ts';
 import { exportRun } from '../train/export/export-run.ts';
 import type { Launcher } from '../train/launchers/launcher.ts';
@@ -37,6 +38,7 @@ export function openContext(config: Config = readConfig()): CliContext {
     models,
     launcher,
     exportRun: async (run, folder, options) => await exportRun(run, folder, { config }, options),
+    certifyRun: async (...what) => await certifyExport({ config, clock: systemClock, models }, ...what),
   });
   const findEvaluation = async (weights: ReadonlySet<string>) => await findCardSection(config.home, weights);
   const pushes = new Pushes({ config, clock: systemClock, runs, models, findEvaluation });

@@ -239,6 +239,22 @@ export const OSLER_ERR_RUN_FAILED = createError('OSLER_ERR_RUN_FAILED', 'Run "%s
 export const OSLER_ERR_RUN_PREFLIGHT = createError('OSLER_ERR_RUN_PREFLIGHT', 'The training cannot start: %s', 424);
 export const OSLER_ERR_RUN_STATE = createError('OSLER_ERR_RUN_STATE', 'Run "%s" is %s: %s', 409);
 
+export const OSLER_ERR_CERTIFICATE_MEASURE = createError(
+  'OSLER_ERR_CERTIFICATE_MEASURE',
+  'The certificate needs "osler_trainer %s", and it failed: %s. Mend the cause, then certify the run again with "npx osler certify".',
+  500,
+);
+export const OSLER_ERR_CERTIFICATE_BROKEN = createError(
+  'OSLER_ERR_CERTIFICATE_BROKEN',
+  '"%s" is not the file that was certified: %s. Export it again, then run: npx osler certify %s',
+  422,
+);
+export const OSLER_ERR_MODEL_NOT_PROMOTED = createError(
+  'OSLER_ERR_MODEL_NOT_PROMOTED',
+  'No model is promoted, so "%s" names none. Promote a run with "npx osler promote".',
+  404,
+);
+
 export const OSLER_ERR_HUB_FAILED = createError('OSLER_ERR_HUB_FAILED', '"%s" could not be fetched from the Hub: %s', 502);
 export const OSLER_ERR_HUB_CHECKSUM = createError(
   'OSLER_ERR_HUB_CHECKSUM',

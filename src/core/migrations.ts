@@ -50,4 +50,13 @@ export const migrations: readonly string[] = [
    ALTER TABLE runs ADD COLUMN slots TEXT;
    ALTER TABLE runs ADD COLUMN events_from INTEGER NOT NULL DEFAULT 0;
    UPDATE runs SET queued_at = created_at;`,
+  // Who promoted which model when, and why where a gate was passed over.
+  `CREATE TABLE promotions (
+     id INTEGER PRIMARY KEY,
+     model_id TEXT NOT NULL,
+     at TEXT NOT NULL,
+     actor TEXT NOT NULL,
+     forced_reason TEXT,
+     problems TEXT NOT NULL
+   ) STRICT;`,
 ];
