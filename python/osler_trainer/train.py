@@ -248,13 +248,13 @@ class _Training:
         self.events.emit(artifact("merged", merged, self.pulse.worked))
 
     def _reference(self, ready: _Prepared, model: Any) -> None:
-        self.events.emit(Stage(stage="reference"))
+        self._stage("reference")
         try:
             folder = reference_after_training(self.job, model, is_patched=ready.backend.name == "unsloth")
             self.events.emit(artifact("reference", folder))
         except Exception as error:  # the training is done and saved; the certificate makes its reference by itself then
             traceback.print_exc(file=sys.stderr)
-            self.events.notice(f"no reference for the certificate was made: {_first_line(str(error) or type(error).__name__)}")
+            self.events.notice(f"no reference for the certificate was made: {first_line(str(error) or type(error).__name__)}")
 
 
 def _save_adapter(job: TrainJob, model: Any, folder: Path) -> None:
