@@ -183,7 +183,7 @@ def test_a_finished_run_resumed_trains_nothing_and_merges_again(job: Any, tmp_pa
     assert code == 0
     assert again.of("progress") == []
     assert again.of("finished")[0]["finalLoss"] == pytest.approx(first.of("finished")[0]["finalLoss"])
-    assert len(again.of("artifact")) == 3
+    assert len(again.of("artifact")) == 4
 
 
 def test_starting_over_moves_old_checkpoints_aside(job: Any, tmp_path: Path) -> None:

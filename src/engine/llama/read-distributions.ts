@@ -60,10 +60,17 @@ function readingOf(wanted: readonly number[]) {
 
 function logprobsOf(wanted: readonly number[], logits: ReadonlyMap<number, number>, likeliest: number, weight: number): number[] {
   const greatest = logits.get(likeliest) ?? Number.NaN;
-  const all = greatest + Math.log(weight);
+  const all = greatest + Math.log(wanted.length <= filterTokens ? weight : weightOf(logits, greatest));
   return wanted.map((token) => {
     const logit = logits.get(token);
     if (logit === undefined) throw new Error(`token ${token} has no logit`);
     return logit - all;
   });
+}
+
+/** The total weight in double precision: the library adds up a flat distribution's in single, which is off by 1e-4. */
+function weightOf(logits: ReadonlyMap<number, number>, greatest: number): number {
+  let sum = 0;
+  for (const logit of logits.values()) sum += Math.exp(logit - greatest);
+  return sum;
 }

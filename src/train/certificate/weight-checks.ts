@@ -2,8 +2,11 @@ import type { CertificateCheck } from '../../core/schema/certificate.ts';
 import { checkOf, someOf } from './check.ts';
 import type { WeightMeasures } from './weight-measures.ts';
 
-/** How far the update that a file holds may be from the adapter's: rounding has no direction, so that it averages out over millions of weights. */
-export const maxUpdateError = 0.1;
+/**
+ * How far the share of the update that a file holds may be from 1. Rounding has no direction and averages out over millions of weights,
+ * unless the base's own weights lie on a grid: those of a model that had been 4-bit were seen to give 0.94 to 1.08.
+ */
+export const maxUpdateError = 0.25;
 /** From so many differing tensors on that no adapter touches, they are another model's and no damage. */
 const wholesaleShare = 0.5;
 

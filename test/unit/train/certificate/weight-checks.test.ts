@@ -74,7 +74,7 @@ describe('ggufChecks', () => {
   it.each([
     [0.0001, 'not merged'],
     [2.001, 'more than once'],
-    [0.8, 'another strength'],
+    [0.7, 'another strength'],
   ])('blames a share of %d by the update alone', (updateShare, said) => {
     const checks = check({ updateShare, different: ['w1', 'w2'] });
     expect(statuses(checks)).toEqual({ 'base/q8_0': 'passed', 'update/q8_0': 'failed', 'weights/q8_0': 'notRun' });
