@@ -125,12 +125,14 @@ describe('cancel', () => {
     expect(fake.trainings.isAbandoned(id)).toBe(false);
   });
 
-  it('in the very moment of registration registers nothing', async () => {
+  it.each(['this', 'another'] as const)('in the very moment of registration, by %s process, registers nothing', async (who) => {
     const fake = await fakeTrainings({
       script: quickTrainer,
       deps: {
         certifyRun: async (run) => {
-          fake.trainings.cancel(run.id);
+          // Another one's wish is seen at the next look only, when it would be too late.
+          if (who === 'this') fake.trainings.cancel(run.id);
+          else fake.runs.moveState(run.id, ['certifying'], 'cancelled');
           return await Promise.resolve({ passed: true });
         },
       },
