@@ -21,7 +21,7 @@ from .environment import check_length, set_environment
 from .errors import EXIT_STOPPED, BadJob, StopRequested, TrainerError
 from .events import DatasetReady, EventWriter, Failed, Finished, Stage, Started, Stopped
 from .export import write_settings, write_tokenizer
-from .failures import Situation, explain
+from .failures import Situation, explain, first_line
 from .folders import atomic_folder
 from .heartbeat import HEARTBEAT_SECONDS, HeartbeatThread, Pulse
 from .job import TrainJob, read_job
