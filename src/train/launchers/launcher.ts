@@ -28,7 +28,7 @@ export interface Launcher {
   slots(): Promise<number>;
   /** Brings the input there and starts the trainer. */
   start(options: StartOptions): Promise<TrainerHandle>;
-  /** Whether that very trainer is still running. */
+  /** Whether that very trainer is still running. True where it cannot be reached; once false, all that it wrote is here. */
   isAlive(trainer: TrainerHandle, folder: RunFolder): Promise<boolean>;
   /** Asks the trainer to finish its step, save a checkpoint and stop. */
   stop(trainer: TrainerHandle): Promise<void>;
@@ -38,4 +38,6 @@ export interface Launcher {
   sync(trainer: TrainerHandle, folder: RunFolder): Promise<void>;
   /** Brings artifacts into the run's folder, each file checked by its sha256; what is here already is not fetched again. */
   fetch(trainer: TrainerHandle, folder: RunFolder, artifacts: readonly TrainedArtifact[], signal?: AbortSignal): Promise<void>;
+  /** Removes the run's folder there, once all of it that is wanted was fetched; nothing while its trainer runs. Left out where it writes here. */
+  clean?(trainer: TrainerHandle): Promise<void>;
 }
