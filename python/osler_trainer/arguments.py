@@ -54,6 +54,8 @@ def sft_arguments(job: TrainJob, plan: Plan, device_kind: str) -> dict[str, Any]
         "save_total_limit": 3,
         "report_to": list(plan.report_to) or "none",
         "project": recipe.tracking.project,
+        # Under torchrun: every weight of the adapter takes part in every step.
+        "ddp_find_unused_parameters": False,
         "disable_tqdm": True,
         "push_to_hub": False,
         "dataloader_pin_memory": device_kind == "cuda",

@@ -203,6 +203,10 @@ class EventWriter:
         fields = event.model_dump(mode="json", by_alias=True)
         self.write_line(json.dumps({"type": fields.pop("type"), **fields}, ensure_ascii=False, allow_nan=False))
 
+    def speak_up(self, of_failure: bool) -> None:
+        """Let this rank be heard, whichever it is: the one that fails tells why, since rank 0 does not know."""
+        self._is_silent = self._is_silent and not of_failure
+
     def notice(self, message: str) -> None:
         """Emit a `notice` and log it."""
         print(f"notice: {message}", file=sys.stderr, flush=True)

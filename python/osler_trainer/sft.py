@@ -22,6 +22,7 @@ from .events import Checkpoint, EventWriter, HeldOut, Progress
 from .job import TrainJob
 from .machine import peak_memory_bytes
 from .plan import Plan
+from .ranks import Ranks
 from .stop import StopSignal
 from .tokens import EncodedRow
 
@@ -44,6 +45,7 @@ def build_trainer(
     device_kind: str,
     events: EventWriter,
     stop: StopSignal,
+    ranks: Ranks,
 ) -> tuple[Any, Watch]:
     """An SFTTrainer for this job and the watch that its callback fills."""
     import torch
@@ -71,7 +73,9 @@ def build_trainer(
             for batch in self.get_eval_dataloader(eval_dataset):
                 tokens = int((batch["labels"][:, 1:] != -100).sum())
                 loss, _, _ = self.prediction_step(self.model, batch, prediction_loss_only=True)
-                total += torch.tensor([float(loss) * tokens, tokens], dtype=torch.float64)
+                # A batch of nothing but padding rows has no loss, and still takes part: the ranks meet in it.
+                if tokens > 0:
+                    total += torch.tensor([float(loss) * tokens, tokens], dtype=torch.float64)
             total = self.accelerator.reduce(total.to(self.args.device, torch.float32), reduction="sum").cpu()
             metrics = {f"{metric_key_prefix}_loss": float(total[0] / total[1])}
             self.log(metrics)
@@ -79,14 +83,16 @@ def build_trainer(
             return metrics
 
     watch = Watch()
-    callbacks: list[Any] = [make_callback(events, stop, watch, device_kind)]
+    callbacks: list[Any] = [ranks.callback(stop), make_callback(events, stop, watch, device_kind)]
     if job.recipe.trainer.early_stop_patience is not None:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=job.recipe.trainer.early_stop_patience))
     trainer = Trainer(
         model=model,
         args=SFTConfig(**sft_arguments(job, plan, device_kind)),
         train_dataset=_dataset(train_rows),
-        eval_dataset=_dataset(held_out_rows) if plan.evaluates and held_out_rows else None,
+        eval_dataset=_dataset(ranks.dealt(held_out_rows, job.recipe.trainer.per_device_batch_size))
+        if plan.evaluates and held_out_rows
+        else None,
         processing_class=tokenizer,
         callbacks=callbacks,
     )

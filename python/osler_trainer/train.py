@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from .export import write_settings, write_tokenizer
 from .folders import atomic_folder
 from .job import TrainJob, read_job
 from .plan import Machine, Plan, make_plan
+from .ranks import Ranks
 from .rows import read_rows
 from .sft import build_trainer, train
 from .stop import StopSignal
@@ -34,20 +36,27 @@ def train_command(job_file: Path, events: EventWriter) -> int:
     """Run the job; every end is an event and an exit code: 0, 1 failed, 2 bad job, 3 missing prerequisite, 130 stopped."""
     stop = StopSignal()
     stop.install()
+    ranks = Ranks()
+    ranks.die_with_parent()
     job: TrainJob | None = None
     try:
         job = read_job(job_file)
         if job.dry_run:
-            return dry_run(job, events, stop)
-        with only_trainer(job.outputs):
-            return _Training(job, events, stop).run()
+            return dry_run(job, events, stop) if ranks.is_main else 0
+        job = job.model_copy(update={"threads": ranks.threads(job.threads)})
+        with only_trainer(job.outputs) if ranks.is_main else nullcontext():
+            ranks.watch(job.outputs)
+            return _Training(job, events, stop, ranks).run()
     except StopRequested:
-        events.emit(Stopped(step=0, total_steps=0))
+        if job is None or not ranks.has_failed(job.outputs):
+            events.emit(Stopped(step=0, total_steps=0))
         return EXIT_STOPPED
     except Exception as error:  # the last line of defence: whatever a library raises becomes an event
         traceback.print_exc(file=sys.stderr)
         failure = error if isinstance(error, TrainerError) else explain(error, job)
-        events.emit(Failed(reason=failure.reason, message=failure.message, next_step=failure.next_step))
+        if job is None or ranks.claim_failure(job.outputs):
+            events.speak_up(of_failure=job is not None)
+            events.emit(Failed(reason=failure.reason, message=failure.message, next_step=failure.next_step))
         return failure.exit_code
 
 
@@ -100,8 +109,8 @@ class _Prepared:
 class _Training:
     """The stages of one run, in order."""
 
-    def __init__(self, job: TrainJob, events: EventWriter, stop: StopSignal) -> None:
-        self.job, self.events, self.stop = job, events, stop
+    def __init__(self, job: TrainJob, events: EventWriter, stop: StopSignal, ranks: Ranks) -> None:
+        self.job, self.events, self.stop, self.ranks = job, events, stop, ranks
         self.out = Path(job.output_dir)
         self.step, self.total_steps = 0, 0
 
@@ -110,7 +119,7 @@ class _Training:
         try:
             self.events.emit(Stage(stage="preparing"))
             ready = self._prepare()
-            checkpoint = self._checkpoint()
+            checkpoint = self.ranks.from_main(self._checkpoint)
             adapted = ready.backend.adapt(self.job, ready.plan, ready.base)
             self._tell_start(ready, adapted, checkpoint)
             trainer, watch = build_trainer(
@@ -123,17 +132,20 @@ class _Training:
                 ready.machine.device.kind,
                 self.events,
                 self.stop,
+                self.ranks,
             )
             self.events.emit(Stage(stage="training"))
             train(trainer, checkpoint, self.stop)
             self.step, self.total_steps = trainer.state.global_step, trainer.state.max_steps
             if self.stop.requested:
                 raise StopRequested
-            if trainer.accelerator.is_main_process:
+            self.ranks.leave()
+            if self.ranks.is_main:
                 self._save(ready, trainer.accelerator.unwrap_model(adapted.model))
                 self._merge(ready, adapted.model)
         except StopRequested:
-            self.events.emit(Stopped(step=self.step, total_steps=self.total_steps))
+            if not self.ranks.has_failed(self.job.outputs):
+                self.events.emit(Stopped(step=self.step, total_steps=self.total_steps))
             return EXIT_STOPPED
         self.events.emit(
             Finished(
@@ -151,6 +163,7 @@ class _Training:
         _set_environment(job)
         backend = choose_backend(job.recipe.backend)
         backend.import_libraries()
+        self.ranks.join()
         import torch
 
         torch.set_num_threads(job.threads)
@@ -191,6 +204,7 @@ class _Training:
                     "maxLengthTokens": job.recipe.base.max_length_tokens,
                     "lossOn": job.recipe.trainer.loss_on,
                     "threads": job.threads,
+                    "processes": self.ranks.count,
                     "padToken": ready.tokenizer.pad_token,
                     "templateSha256": ready.template.sha256,
                     "resumedFrom": str(checkpoint) if checkpoint is not None else None,
