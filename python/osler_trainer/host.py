@@ -67,7 +67,7 @@ def _state(request: dict[str, Any], stdin: IO[bytes]) -> dict[str, Any]:
     return {
         "pid": record["pid"] if record is not None and is_alive else None,
         "startedAt": record["startedAt"] if record is not None and is_alive else None,
-        "sizes": _sizes(folder, request["files"]),
+        "isSame": [_begins_with(folder / entry["name"], entry) for entry in request["files"]],
     }
 
 
@@ -220,12 +220,22 @@ def _sizes(folder: Path, files: list[str]) -> dict[str, int]:
 
 
 def _is_whole(file: Path, entry: dict[str, Any]) -> bool:
-    if not file.is_file() or file.stat().st_size != entry["bytes"]:
-        return False
+    return file.is_file() and file.stat().st_size == entry["bytes"] and _begins_with(file, entry)
+
+
+def _begins_with(file: Path, entry: dict[str, Any]) -> bool:
     digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        for block in iter(lambda: stream.read(_BLOCK), b""):
-            digest.update(block)
+    left: int = entry["bytes"]
+    if left > 0:
+        if not file.is_file() or file.stat().st_size < left:
+            return False
+        with file.open("rb") as stream:
+            while left > 0:
+                block = stream.read(min(_BLOCK, left))
+                if not block:
+                    return False
+                digest.update(block)
+                left -= len(block)
     return bool(digest.hexdigest() == entry["sha256"])
 
 

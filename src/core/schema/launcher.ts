@@ -28,7 +28,7 @@ export const RayLauncher = z.strictObject({
   storage: z.string().min(1).describe('absolute folder that this machine and the cluster share'),
   python: z.string().min(1).default('python3').describe('interpreter of the workers that has the requirements'),
   gpus: z.number().min(0).default(1).describe('GPUs that the job reserves'),
-  threads: z.int().min(1).optional().describe('CPU threads there; left out: its cores'),
+  threads: z.int().min(1).optional().describe('CPU threads there; left out: as many as here'),
 });
 export type RayLauncher = z.infer<typeof RayLauncher>;
 

@@ -9,6 +9,8 @@ export interface StartOptions {
   /** Folder of the base model on this machine, or a Hub id that the host fetches by itself. */
   readonly basePath: string;
   readonly processes: number;
+  /** Numbers of the launcher's slots that this run holds, from 0: which GPUs it may use, where there are any. */
+  readonly slots: readonly number[];
   readonly startedAt: string;
   readonly onStep?: ReportStep | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -28,7 +30,7 @@ export interface Launcher {
   slots(): Promise<number>;
   /** Brings the input there and starts the trainer. */
   start(options: StartOptions): Promise<TrainerHandle>;
-  /** Whether that very trainer is still running. True where it cannot be reached; once false, all that it wrote is here. */
+  /** Whether that very trainer is still running. */
   isAlive(trainer: TrainerHandle, folder: RunFolder): Promise<boolean>;
   /** Asks the trainer to finish its step, save a checkpoint and stop. */
   stop(trainer: TrainerHandle): Promise<void>;

@@ -30,7 +30,7 @@ export function sshFailureOf(name: string, settings: SshLauncher, stderr: string
   if (/Permission denied|Too many authentication failures|UNPROTECTED PRIVATE KEY/i.test(stderr)) {
     const words = [
       ...(settings.port === undefined ? [] : ['-p', String(settings.port)]),
-      ...(settings.identityFile === undefined ? [] : ['-i', settings.identityFile]),
+      ...(settings.identityFile === undefined ? [] : ['-i', quoteForShell([settings.identityFile])]),
     ];
     return new OSLER_ERR_LAUNCHER_KEY_REFUSED(name, said, ['ssh', ...words, settings.host, 'true'].join(' '));
   }

@@ -57,18 +57,22 @@ export async function sendInput(host: SshHost, input: InputOptions, options: Sta
   return sources;
 }
 
-/** Makes the events and the log here the beginning of those there, so that sizes alone say what is to come. */
-export async function matchLogs(
-  host: SshHost,
-  there: string,
-  sizes: Readonly<Record<string, number>>,
-  { folder, signal }: StartOptions,
-): Promise<void> {
+/** Length and digest of a file of ours, by which the host tells whether its own begins with it. */
+export async function beginningOf(file: string): Promise<{ bytes: number; sha256: string }> {
+  const content = await readFile(file).catch(() => Buffer.alloc(0));
+  return { bytes: content.length, sha256: sha256(content) };
+}
+
+/**
+ * Makes the events and the log here the beginning of those there, so that sizes alone say what is to come. They are not
+ * where the run began on another machine, where its folder there was removed, or where a half line here was ended.
+ */
+export async function matchLogs(host: SshHost, there: string, isSame: readonly boolean[], { folder, signal }: StartOptions): Promise<void> {
   const uploads: Upload[] = [];
-  for (const [name, file] of Object.entries({ [eventsName]: folder.events, [logName]: folder.log })) {
+  for (const [index, [name, file]] of Object.entries({ [eventsName]: folder.events, [logName]: folder.log }).entries()) {
     const bytes = await sizeOf(file);
-    // Greater here: the run began on another machine, or its folder there was removed.
-    if (bytes > (sizes[name] ?? 0)) uploads.push({ from: await readFile(file), to: path.posix.join(there, name), bytes, offset: 0 });
+    if (isSame[index] !== true && bytes > 0)
+      uploads.push({ from: await readFile(file), to: path.posix.join(there, name), bytes, offset: 0 });
   }
   if (uploads.length > 0) await host.persist(async () => await uploadFiles(host, uploads, { signal }), { signal });
 }

@@ -14,7 +14,7 @@ import { eventsName, jobName, logName } from './run-names.ts';
 import { isConnectionFailure } from './ssh-failure.ts';
 import { SshFollower, type SshTrainer } from './ssh-follower.ts';
 import { SshHost, type SshHostOptions } from './ssh-host.ts';
-import { matchLogs, sendInput } from './ssh-input.ts';
+import { beginningOf, matchLogs, sendInput } from './ssh-input.ts';
 import { trainerArguments } from './trainer-arguments.ts';
 
 export interface SshLauncherDeps extends Omit<SshHostOptions, 'patience'>, Partial<Pick<SshHostOptions, 'patience'>> {
@@ -22,14 +22,19 @@ export interface SshLauncherDeps extends Omit<SshHostOptions, 'patience'>, Parti
   readonly secrets: Readonly<Record<string, string>>;
   /** Folder of the package osler_trainer; left out: the one that comes with Osler. */
   readonly sources?: string;
-  /** Least time between two looks at the same trainer. */
+  /** How long a look at a trainer that is alive stands, in milliseconds. */
   readonly pollMs?: number;
 }
 
-const RunState = z.object({ pid: z.int().nullable(), startedAt: z.iso.datetime().nullable(), sizes: z.record(z.string(), z.int()) });
+const RunState = z.object({
+  pid: z.int().nullable(),
+  startedAt: z.iso.datetime().nullable(),
+  isSame: z.array(z.boolean()).describe('whether each file there begins with the bytes of ours'),
+});
 const Started = z.object({ pid: z.int(), startedAt: z.iso.datetime() });
 const Nothing = z.object({});
-const defaultPollMs = 1000;
+/** A little less than whoever follows a trainer waits between two looks. */
+const defaultPollMs = 900;
 
 /** A host that is reached by ssh: input goes there, the trainer runs there on its own, its words and results come back. */
 export class SshLauncher implements Launcher {
@@ -72,14 +77,16 @@ export class SshLauncher implements Launcher {
     checkHost(this.name, description, host.settings.python, job);
     const there = path.posix.join(description.workDir, 'runs', path.basename(folder.root));
     const handleOf = (pid: number, startedAt: string): SshTrainer => ({ kind: 'ssh', pid, folder: there, startedAt });
-    const request = { op: 'state', folder: there, files: [eventsName, logName] };
+    const beginnings = await Promise.all([folder.events, folder.log].map(beginningOf));
+    const files = [eventsName, logName].map((name, index) => ({ name, ...beginnings[index] }));
+    const request = { op: 'state', folder: there, files };
     const state = await host.persist(async () => await host.ask({ request, reply: RunState, signal }), { signal });
     this.#follower.forget(there);
     if (state.pid !== null && state.startedAt !== null) return handleOf(state.pid, state.startedAt);
 
-    await matchLogs(host, there, state.sizes, options);
+    await matchLogs(host, there, state.isSame, options);
     // What an earlier trainer said last, while nobody listened.
-    await host.persist(async () => await this.#follower.readNews(handleOf(0, options.startedAt), folder), { signal });
+    await host.persist(async () => await this.#follower.sync(handleOf(0, options.startedAt), folder), { signal });
     const sources = await sendInput(host, { description, job, there, sources: this.#sources }, options);
     signal?.throwIfAborted();
     const { pid, startedAt } = await this.#startThere(there, sources, options);
@@ -90,6 +97,7 @@ export class SshLauncher implements Launcher {
     return trainer.kind === 'ssh' && (await this.#follower.isAlive(trainer, folder));
   }
 
+  /** Tried once: whoever wants it asks again. */
   async stop(trainer: TrainerHandle): Promise<void> {
     await this.#signal(trainer, false);
   }
@@ -145,6 +153,6 @@ export class SshLauncher implements Launcher {
   async #signal(trainer: TrainerHandle, isKill: boolean): Promise<void> {
     if (trainer.kind !== 'ssh') return;
     const request = { op: 'signal', pid: trainer.pid, job: path.posix.join(trainer.folder, jobName), isKill };
-    await this.host.persist(async () => await this.host.ask({ request, reply: Nothing }));
+    await this.host.ask({ request, reply: Nothing });
   }
 }
