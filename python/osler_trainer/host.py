@@ -31,6 +31,8 @@ _RECORD = "trainer.json"
 # In a process of its own: this one runs without the environment's packages.
 _FIND_MISSING = "import sys, importlib.util as u; print(*[n for n in sys.argv[1:] if u.find_spec(n) is None])"
 
+_LOOK_AT_TORCH = "import torch; print(torch.__version__); torch.cuda.is_available() and print(torch.cuda.get_device_name(0))"
+
 
 def main(request: dict[str, Any], stdin: IO[bytes], stdout: IO[bytes]) -> None:
     """Answer one request: the marker, a line of JSON, then raw bytes where the operation reads files."""
@@ -58,6 +60,12 @@ def _describe(request: dict[str, Any], stdin: IO[bytes]) -> dict[str, Any]:
         "gpus": _gpus(),
         "workDir": str(work_dir),
     }
+
+
+def _torch(request: dict[str, Any], stdin: IO[bytes]) -> dict[str, Any]:
+    """What a trainer would compute on here; importing torch takes some seconds."""
+    lines = _output([sys.executable, "-c", _LOOK_AT_TORCH], timeout_seconds=120).splitlines()
+    return {"torch": lines[0] if lines else None, "device": lines[1] if len(lines) > 1 else None}
 
 
 def _state(request: dict[str, Any], stdin: IO[bytes]) -> dict[str, Any]:
@@ -198,6 +206,7 @@ def _remove(request: dict[str, Any], stdin: IO[bytes]) -> dict[str, Any]:
 
 _OPERATIONS: dict[str, Callable[[dict[str, Any], IO[bytes]], dict[str, Any]]] = {
     "describe": _describe,
+    "torch": _torch,
     "state": _state,
     "uploadState": _upload_state,
     "write": _write,
@@ -298,9 +307,9 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _output(command: list[str]) -> str:
+def _output(command: list[str], timeout_seconds: float = 20) -> str:
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20, check=False)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=timeout_seconds, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""

@@ -112,7 +112,7 @@ export const trainerSettings = {
   TOKENIZERS_PARALLELISM: 'false',
   HF_HUB_DISABLE_TELEMETRY: '1',
   // torchrun hands a wish to stop on to its processes and ends them after so many seconds; 30 may be less than a step.
-  TORCH_ELASTIC_SHUTDOWN_TIMEOUT: '600',
+  TORCH_ELASTIC_SHUTDOWN_TIMEOUT: '300',
 } as const;
 
 /** Environment of every Python program of ours on this machine. */

@@ -15,7 +15,8 @@ export type HostDescription = z.infer<typeof HostDescription>;
 
 const leastPython = [3, 11] as const;
 const dryPackages = ['pydantic', 'jinja2'];
-const trainingPackages = [...dryPackages, 'torch', 'transformers', 'trl', 'peft', 'datasets', 'accelerate', 'safetensors'];
+/** What every training imports. */
+export const trainingPackages = [...dryPackages, 'torch', 'transformers', 'trl', 'peft', 'datasets', 'accelerate', 'safetensors'];
 
 /** Packages that a job's trainer imports. */
 export function packagesOf(job: TrainJob): string[] {

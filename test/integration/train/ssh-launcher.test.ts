@@ -10,6 +10,7 @@ import { SshLauncher as SshSettings } from '../../../src/core/schema/launcher.ts
 import type { TrainerHandle } from '../../../src/core/schema/run.ts';
 import type { TrainEvent } from '../../../src/core/schema/train-event.ts';
 import { readEvents } from '../../../src/train/event-file.ts';
+import { checkLauncher } from '../../../src/train/launchers/check-launcher.ts';
 import type { TrainedArtifact } from '../../../src/train/launchers/launcher.ts';
 import { SshLauncher, type SshLauncherDeps } from '../../../src/train/launchers/ssh-launcher.ts';
 import type { RunFolder } from '../../../src/train/run-folder.ts';
@@ -331,6 +332,27 @@ describe.skipIf(skipReason !== undefined)('SshLauncher’s files', () => {
     for (const root of [path.join(folder, 'work'), path.join(folder, 'home')])
       for (const entry of await readdir(root, { recursive: true, withFileTypes: true }))
         if (entry.isFile()) expect((await readFile(path.join(entry.parentPath, entry.name))).includes(token), entry.name).toBe(false);
+  });
+});
+
+describe.skipIf(skipReason !== undefined)('checkLauncher', () => {
+  const check = async (change: Partial<SshSettings>) => {
+    const home = path.join(folder, 'checked');
+    await mkdir(home, { recursive: true });
+    await writeFile(path.join(home, 'launchers.json'), JSON.stringify({ gpu: settings(change) }));
+    return await checkLauncher('gpu', { home });
+  };
+
+  it('says what a trainer would run on', async () => {
+    const { level, text } = await check({});
+    // This machine has a GPU or not; its Python has torch.
+    expect(['ok', 'limited']).toContain(level);
+    expect(text).toMatch(/torch \d+\.\d+.*Python 3\.\d+.*cores.*free in/);
+  });
+
+  it('says what is missing there, and why it cannot be reached', async () => {
+    expect(await check({ python: '/usr/bin/python3' })).toMatchObject({ level: 'failure', text: expect.stringMatching(/lacks .*torch/) });
+    expect(await check({ port: 1 })).toMatchObject({ level: 'failure', text: expect.stringContaining('Connection refused') });
   });
 });
 
