@@ -2,13 +2,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { Preflight } from '../src/core/schema/preflight.ts';
 import { Recipe } from '../src/core/schema/recipe.ts';
 import { TrainEvent } from '../src/core/schema/train-event.ts';
 import { TrainJob } from '../src/core/schema/train-job.ts';
 import { TrainingRow } from '../src/core/schema/training-row.ts';
 
 const folder = path.join(import.meta.dirname, '../python/osler_trainer/contract');
-const schemas = { recipe: Recipe, 'train-event': TrainEvent, 'train-job': TrainJob, 'training-row': TrainingRow };
+const schemas = { preflight: Preflight, recipe: Recipe, 'train-event': TrainEvent, 'train-job': TrainJob, 'training-row': TrainingRow };
 const stale: string[] = [];
 for (const [name, schema] of Object.entries(schemas)) {
   const file = path.join(folder, `${name}.schema.json`);

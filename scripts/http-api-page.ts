@@ -50,6 +50,7 @@ async function describeService(): Promise<unknown> {
   const app = await buildApp({
     models: new ServedModels([]),
     trainings,
+    checkTraining: async () => ({ schemaVersion: 1, findings: [], data: null, host: null }),
     evaluations: async () => [],
     clock: systemClock,
     keys: new KeyStore(database, systemClock),

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from .events import Artifact, ArtifactFile
 
 
-def artifact(kind: Literal["adapter", "tokenizer", "merged", "reference"], path: Path) -> Artifact:
-    """The event for a complete folder (or one file) at `path`; reads every byte of it."""
+def artifact(
+    kind: Literal["adapter", "tokenizer", "merged", "reference"], path: Path, on_file: Callable[[], None] = lambda: None
+) -> Artifact:
+    """The event for a complete folder (or one file) at `path`; reads every byte of it and calls `on_file` after each file."""
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    listed = [
-        ArtifactFile(path="" if file == path else file.relative_to(path).as_posix(), bytes=file.stat().st_size, sha256=sha256_of_file(file))
-        for file in files
-    ]
+    listed: list[ArtifactFile] = []
+    for file in files:
+        name = "" if file == path else file.relative_to(path).as_posix()
+        listed.append(ArtifactFile(path=name, bytes=file.stat().st_size, sha256=sha256_of_file(file)))
+        on_file()
     return Artifact(kind=kind, path=str(path), bytes=sum(file.bytes for file in listed), files=listed)
 
 

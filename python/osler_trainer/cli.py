@@ -1,4 +1,4 @@
-"""`python -m osler_trainer`: train, import-gguf, tokenize."""
+"""`python -m osler_trainer`: train, preflight, import-gguf, tokenize."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from . import __version__
 
 _EXAMPLES = """examples:
   python -m osler_trainer train runs/20261124-1/job.json
+  python -m osler_trainer preflight --job runs/20261124-1/job.json
   python -m osler_trainer import-gguf --gguf SmolLM2-135M-Instruct.Q4_1.gguf --out models/smollm2
   python -m osler_trainer tokenize --job runs/20261124-1/job.json --rows 8
   python -m osler_trainer tokenize --base models/smollm2 --template medical-cot.jinja --question "What is a Q-tip test?"
@@ -32,6 +33,8 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="run a job; prints its events")
     train.add_argument("job", type=Path, help="TrainJob as JSON")
+    before = commands.add_parser("preflight", help="tell whether a job would train here; prints a report")
+    before.add_argument("--job", type=Path, required=True, help="TrainJob as JSON")
     convert = commands.add_parser("import-gguf", help="make a trainable folder of a GGUF file; prints a summary")
     convert.add_argument("--gguf", type=Path, required=True)
     convert.add_argument("--out", type=Path, required=True, help="folder to write; replaced whole if it exists")
@@ -59,7 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return train_command(options.job, events)
     try:
-        if options.command == "import-gguf":
+        if options.command == "preflight":
+            from .preflight import preflight
+
+            summary = preflight(options.job).model_dump(mode="json", by_alias=True)
+        elif options.command == "import-gguf":
             from .gguf_import import import_gguf
 
             summary = import_gguf(options.gguf, options.out)

@@ -11,6 +11,7 @@ from pathlib import Path
 from .checkpoints import only_trainer
 from .errors import EXIT_STOPPED, StopRequested
 from .events import DatasetReady, Device, EventWriter, Finished, LengthTokens, Progress, Started, Stopped
+from .heartbeat import Pulse
 from .job import TrainJob
 from .machine import versions
 from .rows import TrainingRow, read_rows
@@ -26,10 +27,10 @@ _SPECIAL_TOKENS = {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>"}
 _CHARACTERS_A_TOKEN = 4
 
 
-def dry_run(job: TrainJob, events: EventWriter, stop: StopSignal) -> int:
+def dry_run(job: TrainJob, events: EventWriter, stop: StopSignal, pulse: Pulse) -> int:
     """Read rows and template, train nothing, make no adapter or model, write nothing outside outputs/.
 
-    Emits `started`, `dataset`, `progress` and `finished` (or `stopped`, `failed`) alone; returns the exit code. Honours
+    Emits `started`, `dataset`, `progress` and `finished` (or `stopped`, `failed`) alone, beside heartbeats; returns the exit code. Honours
     stop signals and `resume` (the step reached is kept in outputs/dry-run.json). Token counts are estimates.
     """
     with only_trainer(job.outputs):
@@ -61,6 +62,7 @@ def dry_run(job: TrainJob, events: EventWriter, stop: StopSignal) -> int:
             while step < total and not stop.requested:
                 time.sleep(STEP_SECONDS)
                 step += 1
+                pulse.worked(step)
                 state.write_text(json.dumps({"step": step}) + "\n", encoding="utf-8")
                 if step % trainer.logging_steps == 0 or step == total:
                     loss = _loss(step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TextIO
 
@@ -181,12 +182,15 @@ class EventWriter:
     """Writes events to the real stdout, and makes every other print of the process go to stderr.
 
     Libraries print at will, C++ ones too, so file descriptor 1 itself is pointed at stderr and the real one kept aside.
-    Under torchrun only rank 0 speaks.
+    Under torchrun only rank 0 speaks. Threads may share a writer: lines come whole, and no heartbeat follows the event
+    that ends a run.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._is_silent = os.environ.get("RANK", "0") != "0"
+        self._lock = threading.Lock()
+        self._is_over = False
 
     @classmethod
     def take_stdout(cls) -> EventWriter:
@@ -201,11 +205,16 @@ class EventWriter:
     def emit(self, event: TrainEvent) -> None:
         """One line, flushed. A reader that has gone away is no reason to lose a training: the event is dropped."""
         fields = event.model_dump(mode="json", by_alias=True)
-        self.write_line(json.dumps({"type": fields.pop("type"), **fields}, ensure_ascii=False, allow_nan=False))
+        line = json.dumps({"type": fields.pop("type"), **fields}, ensure_ascii=False, allow_nan=False)
+        with self._lock:
+            if self._is_over and isinstance(event, Heartbeat):
+                return
+            self._is_over = isinstance(event, Stopped | Failed | Finished)
+            self._write(line)
 
-    def speak_up(self, of_failure: bool) -> None:
+    def speak_up(self) -> None:
         """Let this rank be heard, whichever it is: the one that fails tells why, since rank 0 does not know."""
-        self._is_silent = self._is_silent and not of_failure
+        self._is_silent = False
 
     def notice(self, message: str) -> None:
         """Emit a `notice` and log it."""
@@ -214,6 +223,10 @@ class EventWriter:
 
     def write_line(self, line: str) -> None:
         """Write one line of JSON as it is."""
+        with self._lock:
+            self._write(line)
+
+    def _write(self, line: str) -> None:
         if self._is_silent:
             return
         try:

@@ -39,14 +39,22 @@ def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def sync_files(folder: Path, only: Path | None = None) -> None:
+    """Bring the files under `folder` (or `only` that one) and its list of names to the disk itself: without it a power cut
+    after a rename can leave a complete-looking folder of empty files.
+    """
+    files = [path for path in folder.rglob("*") if path.is_file()] if only is None else [only]
+    for path in (*files, folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def _settle(folder: Path) -> None:
-    # Without fsync a power cut after the rename can leave a complete-looking folder of empty files. safetensors writes
-    # files that only their owner may read; a model served by another user needs the usual bits.
+    # safetensors writes files that only their owner may read; a model served by another user needs the usual bits.
     for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(0o644)
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+    sync_files(folder)

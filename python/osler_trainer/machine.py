@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .events import Device
 from .plan import Machine
+from .tracking import missing_reason
 
 _PACKAGES = (
     "torch",
@@ -56,17 +57,42 @@ def look() -> Machine:
         has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
     elif torch.backends.mps.is_available():
         device = Device(kind="mps", name=_cpu_name(), memory_bytes=_ram_bytes())
-    reasons: dict[str, str] = {}
-    if not has_package("wandb"):
-        reasons["wandb"] = "its package is not installed"
-    elif not os.environ.get("WANDB_API_KEY"):
-        reasons["wandb"] = "WANDB_API_KEY is not set"
-    if not has_package("trackio"):
-        reasons["trackio"] = "its package is not installed"
-    if not (has_package("tensorboard") or has_package("tensorboardX")):
-        reasons["tensorboard"] = "its package is not installed"
-    trackers = frozenset({"wandb", "trackio", "tensorboard"} - reasons.keys())
-    return Machine(device, has_bf16, has_package("bitsandbytes"), trackers, reasons)
+    packages = {
+        "wandb": has_package("wandb"),
+        "trackio": has_package("trackio"),
+        "tensorboard": has_package("tensorboard") or has_package("tensorboardX"),
+    }
+    missing = {tracker: missing_reason(tracker, installed) for tracker, installed in packages.items()}
+    reasons = {tracker: reason for tracker, reason in missing.items() if reason is not None}
+    trackers = frozenset(packages.keys() - reasons.keys())
+    return Machine(device, has_bf16, has_package("bitsandbytes"), trackers, reasons, free_bytes(device.kind))
+
+
+def free_bytes(kind: str) -> int | None:
+    """Memory that is free now: of the first CUDA device, else RAM that can be had without swapping. None: not known."""
+    if kind == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info(0)[0])
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+        available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, StopIteration):
+        return None
+    limit = _group_free_bytes()
+    return available if limit is None else min(available, limit)
+
+
+def _group_free_bytes() -> int | None:
+    # A container's own limit is often below the machine's RAM.
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="utf-8").strip()
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="utf-8"))
+        # The page cache is counted as used, but given up when it is wanted.
+        cache = dict(line.split() for line in Path("/sys/fs/cgroup/memory.stat").read_text(encoding="utf-8").splitlines())
+        return None if limit == "max" else max(0, int(limit) - used + int(cache.get("inactive_file", 0)))
+    except (OSError, ValueError):
+        return None
 
 
 def peak_memory_bytes(kind: str) -> int | None:

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import MissingPrerequisite, TrainerError
+from .errors import BadJob, MissingPrerequisite, TrainerError
 
 _PREFIX = "base_model.model."
 
 
-def merge_adapter(base: Path, adapter: Path, scale: float, folder: Path) -> str:
-    """Write the merged weights (and their index) into `folder`; returns their dtype as config.json spells it.
+def merge_adapter(base: Path, adapter: Path, scale: float, folder: Path, on_file: Callable[[], None] = lambda: None) -> str:
+    """Write the merged weights (and their index) into `folder`; returns their dtype as config.json spells it. Calls
+    `on_file` after each file.
 
-    Raises MissingPrerequisite where the base is no 16-bit or fp32 safetensors folder or the disk is too full, and
-    TrainerError where an adapter tensor has no place in the base.
+    Raises MissingPrerequisite where the base is no 16-bit or fp32 safetensors folder, TrainerError (diskFull) where the
+    disk is too full, and BadJob where the adapter was made for another base: names and shapes decide, not the name of a
+    base in the adapter's configuration. Both are found before anything is written.
     """
     import torch
     from safetensors import safe_open
@@ -30,8 +33,8 @@ def merge_adapter(base: Path, adapter: Path, scale: float, folder: Path) -> str:
     files = weight_files(base)
     _check_disk(files, folder)
     pairs = _pairs(load_file(str(adapter / "adapter_model.safetensors")))
+    _check_fit(pairs, files)
     names: set[torch.dtype] = set()
-    waiting = set(pairs)
     for file in files:
         tensors: dict[str, Any] = {}
         with safe_open(str(file), framework="pt") as source:
@@ -47,14 +50,9 @@ def merge_adapter(base: Path, adapter: Path, scale: float, folder: Path) -> str:
                 if name in pairs:
                     a, b = pairs[name]
                     weight = weight.float().addmm_(b.float(), a.float(), alpha=scale)
-                    waiting.discard(name)
                 tensors[name] = weight.to(dtype).contiguous()
         save_file(tensors, str(folder / file.name), metadata={"format": "pt"})
-    if waiting:
-        raise TrainerError(
-            f"{len(waiting)} adapter weights have no place in the base: {', '.join(sorted(waiting)[:3])}",
-            "check that basePath is the model that the adapter was trained on",
-        )
+        on_file()
     index = base / "model.safetensors.index.json"
     if index.is_file():
         shutil.copyfile(index, folder / index.name)
@@ -76,20 +74,58 @@ def weight_files(base: Path) -> list[Path]:
     return found
 
 
-def _pairs(adapter: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+def _pairs(adapter: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     pairs: dict[str, tuple[Any, Any]] = {}
+    strange: list[str] = []
     for name, a in adapter.items():
-        if name.endswith(".lora_A.weight"):
-            stem = name.removesuffix(".lora_A.weight")
-            pairs[stem.removeprefix(_PREFIX) + ".weight"] = (a, adapter[f"{stem}.lora_B.weight"])
+        stem = name.removesuffix(".lora_A.weight")
+        b = adapter.get(f"{stem}.lora_B.weight")
+        if stem != name and b is not None:
+            pairs[stem.removeprefix(_PREFIX) + ".weight"] = (a, b)
+        elif not name.endswith(".lora_B.weight") or name.replace(".lora_B.", ".lora_A.") not in adapter:
+            strange.append(name)
+    if strange or not pairs:
+        raise BadJob(
+            f"the adapter is no plain LoRA adapter: {_some(strange) or 'it has no weights'}", "merge adapters of this trainer only"
+        )
     return pairs
+
+
+def _check_fit(pairs: Mapping[str, tuple[Any, Any]], files: list[Path]) -> None:
+    from safetensors import safe_open
+
+    shapes: dict[str, list[int]] = {}
+    for file in files:
+        with safe_open(str(file), framework="pt") as source:
+            shapes |= {name: source.get_slice(name).get_shape() for name in source.keys()}  # noqa: SIM118 - safe_open is no mapping
+    homeless = sorted(pairs.keys() - shapes.keys())
+    unlike = [
+        f"{name} is {_shape(shapes[name])}, the adapter's {_shape([b.shape[0], a.shape[1]])}"
+        for name, (a, b) in sorted(pairs.items())
+        if name in shapes and (shapes[name] != [b.shape[0], a.shape[1]] or a.shape[0] != b.shape[1])
+    ]
+    if homeless or unlike:
+        found = [f"no {name}" for name in homeless] + unlike
+        raise BadJob(
+            f"the adapter was made for another base: {len(found)} of its {len(pairs)} weights have no place in it ({_some(found)})",
+            "point basePath at the model that the adapter was trained on",
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _shape(shape: list[int]) -> str:
+    return " x ".join(str(size) for size in shape)
 
 
 def _check_disk(files: list[Path], folder: Path) -> None:
     needed = sum(file.stat().st_size for file in files) + (64 << 20)
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise MissingPrerequisite(
+        raise TrainerError(
             f"merging needs {needed / 1e9:.1f} GB on the disk of the run, {free / 1e9:.1f} GB are free",
             "free some space and start the run again with resume: training is not repeated",
+            "diskFull",
         )

@@ -24,6 +24,8 @@ class Machine:
     trackers: frozenset[str]
     """Trackers whose package is installed and whose key, where it needs one, is set."""
     missing_tracker_reasons: Mapping[str, str] = field(default_factory=dict)
+    free_bytes: int | None = None
+    """Memory that was free before anything was loaded: of the device on CUDA, RAM elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,13 @@ def make_plan(recipe: Recipe, backend: Literal["unsloth", "peft"], machine: Mach
     trainer = recipe.trainer
 
     precision = _precision(trainer.precision, machine, notices)
+    if backend == "unsloth" and precision == "fp32":
+        precision = "bf16" if machine.has_bf16 else "fp16"
+        notices.append(f"unsloth trains in mixed precision only; trainer.precision {precision} is used instead of fp32")
     weights = precision if recipe.base.dtype == "auto" else _precision(recipe.base.dtype, machine, notices)
+    if backend == "unsloth" and weights != precision:
+        weights = precision
+        notices.append(f"unsloth wants the base in the number format that it trains in; base.dtype {weights} is used instead")
 
     load_in_4bit = recipe.base.load_in_4bit
     if load_in_4bit and not (kind == "cuda" and machine.has_bitsandbytes):

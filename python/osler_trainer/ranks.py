@@ -130,7 +130,7 @@ class Ranks:
         threading.Thread(target=look, name="ranks", daemon=True).start()
 
     def callback(self, stop: StopSignal) -> Any:
-        """A TrainerCallback to stand before all others: all ranks stop after the same step, and leave a save together."""
+        """A TrainerCallback to stand before all others: all ranks stop after the same step."""
         from transformers import TrainerCallback
 
         ranks = self
@@ -139,10 +139,6 @@ class Ranks:
             def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
                 # A rank that stopped alone would leave the others waiting for its gradients.
                 stop.requested = ranks.any(stop.requested)
-
-            def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-                # Each rank writes the state of its random numbers.
-                ranks.any(False)
 
         return RankCallback()
 

@@ -8,23 +8,26 @@ nothing, so the ids are those of `tokens.encode_rows`, which the export certific
 from __future__ import annotations
 
 import math
-import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .arguments import sft_arguments
-from .checkpoints import step_of
+from .checkpoints import LossWindow, loss_window, mark_complete, step_of, unmark
 from .errors import TrainerError
 from .events import Checkpoint, EventWriter, HeldOut, Progress
+from .heartbeat import Pulse
 from .job import TrainJob
 from .machine import peak_memory_bytes
 from .plan import Plan
 from .ranks import Ranks
 from .stop import StopSignal
 from .tokens import EncodedRow
+from .tracking import guard_trackers, set_tracking_environment
 
 
 @dataclass
@@ -46,17 +49,21 @@ def build_trainer(
     events: EventWriter,
     stop: StopSignal,
     ranks: Ranks,
+    pulse: Pulse,
 ) -> tuple[Any, Watch]:
     """An SFTTrainer for this job and the watch that its callback fills."""
     import torch
     from transformers import EarlyStoppingCallback
     from transformers import Trainer as PlainTrainer
+    from transformers.trainer_pt_utils import nested_gather
     from trl import SFTConfig, SFTTrainer
 
-    _export_tracking(job)
+    set_tracking_environment(job)
 
     class Trainer(SFTTrainer):  # type: ignore[misc] # its base depends on the backend: unsloth replaces trl.SFTTrainer
-        """SFTTrainer whose held-out loss is a mean over tokens: Trainer's own is a mean over batches' means."""
+        """SFTTrainer whose held-out loss is a mean over tokens (Trainer's own is a mean over batches' means) and whose
+        checkpoints say when they are complete.
+        """
 
         def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
             """Mean negative log-likelihood over the labelled tokens of all accumulated batches."""
@@ -72,18 +79,41 @@ def build_trainer(
             total = torch.zeros(2, dtype=torch.float64)
             for batch in self.get_eval_dataloader(eval_dataset):
                 tokens = int((batch["labels"][:, 1:] != -100).sum())
-                loss, _, _ = self.prediction_step(self.model, batch, prediction_loss_only=True)
+                # Unsloth's prediction_step has no default for ignore_keys.
+                loss, _, _ = self.prediction_step(self.model, batch, prediction_loss_only=True, ignore_keys=None)
                 # A batch of nothing but padding rows has no loss, and still takes part: the ranks meet in it.
                 if tokens > 0:
                     total += torch.tensor([float(loss) * tokens, tokens], dtype=torch.float64)
+                pulse.worked()
             total = self.accelerator.reduce(total.to(self.args.device, torch.float32), reduction="sum").cpu()
             metrics = {f"{metric_key_prefix}_loss": float(total[0] / total[1])}
             self.log(metrics)
             self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
             return metrics
 
+        def _save_checkpoint(self, model: Any, trial: Any) -> None:
+            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            window = LossWindow(
+                since_step=self._globalstep_last_logged,
+                loss_sum=float(nested_gather(self._tr_loss, self.args.parallel_mode).mean()),
+                total=self._total_loss_scalar,
+            )
+            is_main = self.accelerator.is_main_process
+            if is_main:
+                unmark(folder)
+            try:
+                super()._save_checkpoint(model, trial)
+            except Exception:
+                # On a full disk the half of a checkpoint would take the room that the last words need.
+                if is_main:
+                    shutil.rmtree(folder, ignore_errors=True)
+                raise
+            self.accelerator.wait_for_everyone()
+            if is_main:
+                mark_complete(folder, window)
+
     watch = Watch()
-    callbacks: list[Any] = [ranks.callback(stop), make_callback(events, stop, watch, device_kind)]
+    callbacks: list[Any] = [ranks.callback(stop), make_callback(events, stop, watch, device_kind, pulse)]
     if job.recipe.trainer.early_stop_patience is not None:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=job.recipe.trainer.early_stop_patience))
     trainer = Trainer(
@@ -96,15 +126,16 @@ def build_trainer(
         processing_class=tokenizer,
         callbacks=callbacks,
     )
-    if plan.precision == "fp16":
-        # TRL turns the adapter of a quantised model to bf16; fp16's gradient scaler cannot unscale bf16 gradients.
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                parameter.data = parameter.data.float()
+    guard_trackers(trainer, events)
+    # TRL turns the adapter of a quantised model to bf16, whose 8 bits of precision lose small updates, and whose gradients
+    # fp16's scaler cannot unscale. Mixed precision wants fp32 here, as unsloth has it.
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
     return trainer, watch
 
 
-def make_callback(events: EventWriter, stop: StopSignal, watch: Watch, device_kind: str) -> Any:
+def make_callback(events: EventWriter, stop: StopSignal, watch: Watch, device_kind: str, pulse: Pulse) -> Any:
     """A TrainerCallback that turns logs, evaluations and saves into events, and a stop signal into the end of training."""
     from transformers import TrainerCallback
 
@@ -117,15 +148,19 @@ def make_callback(events: EventWriter, stop: StopSignal, watch: Watch, device_ki
             self.began = time.monotonic()
             self.first_step = state.global_step
             self.last_log = (self.began, state.num_input_tokens_seen)
-            if "wandb" in args.report_to:
-                _tell_wandb_url(events)
+            pulse.worked(state.global_step)
+
+        def on_substep_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            pulse.worked()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             watch.session_seconds = time.monotonic() - self.began
+            pulse.worked(state.global_step)
             if stop.requested and state.global_step < state.max_steps:
+                # Nothing is logged out of turn: the run that goes on from here logs what an unbroken one would.
                 control.should_training_stop = True
                 control.should_save = True
-            if control.should_training_stop or state.global_step >= state.max_steps:
+            elif control.should_training_stop or state.global_step >= state.max_steps:
                 control.should_log = True
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
@@ -163,6 +198,7 @@ def make_callback(events: EventWriter, stop: StopSignal, watch: Watch, device_ki
                 events.emit(HeldOut(step=state.global_step, loss=metrics["eval_loss"]))
 
         def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            pulse.worked()
             events.emit(Checkpoint(step=state.global_step, path=f"{args.output_dir}/checkpoint-{state.global_step}"))
 
     return EventCallback()
@@ -174,9 +210,22 @@ def train(trainer: Any, checkpoint: Any, stop: StopSignal) -> None:
     try:
         if checkpoint is not None:
             print(f"resuming from {checkpoint} at step {step_of(checkpoint)}", file=sys.stderr)
+            trainer.add_callback(_restore_loss_window(trainer, loss_window(checkpoint)))
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
     finally:
         stop.in_loop = False
+
+
+def _restore_loss_window(trainer: Any, window: LossWindow) -> Any:
+    from transformers import TrainerCallback
+
+    class RestoreLossWindow(TrainerCallback):  # type: ignore[misc] # transformers is not checked
+        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            trainer._tr_loss += window.loss_sum
+            trainer._total_loss_scalar = window.total
+            trainer._globalstep_last_logged = window.since_step
+
+    return RestoreLossWindow()
 
 
 def _dataset(rows: Sequence[EncodedRow] | None) -> Any:
@@ -185,20 +234,3 @@ def _dataset(rows: Sequence[EncodedRow] | None) -> Any:
     if rows is None:
         return None
     return Dataset.from_dict({"input_ids": [row.ids for row in rows], "labels": [row.labels for row in rows]})
-
-
-def _export_tracking(job: TrainJob) -> None:
-    tracking = job.recipe.tracking
-    os.environ.setdefault("WANDB_PROJECT", tracking.project)
-    os.environ.setdefault("WANDB_JOB_TYPE", tracking.job_type)
-    os.environ.setdefault("WANDB_DIR", job.output_dir)
-    os.environ.setdefault("TRACKIO_PROJECT", tracking.project)
-    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(job.outputs / "tensorboard"))
-
-
-def _tell_wandb_url(events: EventWriter) -> None:
-    import wandb
-
-    run = getattr(wandb, "run", None)
-    if run is not None and run.url:
-        events.notice(f"Weights & Biases: {run.url}")

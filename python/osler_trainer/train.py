@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from . import machine
 from .artifacts import artifact
@@ -18,11 +18,15 @@ from .backends.backend import Adapted, Backend, choose_backend
 from .base_model import BaseModel
 from .checkpoints import complete_checkpoints, only_trainer
 from .dry_run import dry_run
+from .environment import check_length, set_environment
 from .errors import EXIT_STOPPED, BadJob, StopRequested, TrainerError
 from .events import DatasetReady, EventWriter, Failed, Finished, Stage, Started, Stopped
 from .export import write_settings, write_tokenizer
+from .failures import Situation, explain
 from .folders import atomic_folder
+from .heartbeat import HEARTBEAT_SECONDS, HeartbeatThread, Pulse
 from .job import TrainJob, read_job
+from .memory import Setup, architecture_in
 from .plan import Machine, Plan, make_plan
 from .ranks import Ranks
 from .rows import read_rows
@@ -32,64 +36,41 @@ from .template import ChatTemplate
 from .tokens import IGNORED, EncodedRow, encode_rows, lengths, load_tokenizer, template_for
 
 
-def train_command(job_file: Path, events: EventWriter) -> int:
+def train_command(job_file: Path, events: EventWriter, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> int:
     """Run the job; every end is an event and an exit code: 0, 1 failed, 2 bad job, 3 missing prerequisite, 130 stopped."""
     stop = StopSignal()
     stop.install()
     ranks = Ranks()
     ranks.die_with_parent()
+    pulse = Pulse()
+    with HeartbeatThread(events, pulse, heartbeat_seconds):
+        return _run_job(job_file, events, stop, pulse, ranks)
+
+
+def _run_job(job_file: Path, events: EventWriter, stop: StopSignal, pulse: Pulse, ranks: Ranks) -> int:
     job: TrainJob | None = None
+    training: _Training | None = None
     try:
         job = read_job(job_file)
         if job.dry_run:
-            return dry_run(job, events, stop) if ranks.is_main else 0
+            return dry_run(job, events, stop, pulse) if ranks.is_main else 0
         job = job.model_copy(update={"threads": ranks.threads(job.threads)})
         with only_trainer(job.outputs) if ranks.is_main else nullcontext():
             ranks.watch(job.outputs)
-            return _Training(job, events, stop, ranks).run()
+            training = _Training(job, events, stop, pulse, ranks)
+            return training.run()
     except StopRequested:
         if job is None or not ranks.has_failed(job.outputs):
             events.emit(Stopped(step=0, total_steps=0))
         return EXIT_STOPPED
     except Exception as error:  # the last line of defence: whatever a library raises becomes an event
         traceback.print_exc(file=sys.stderr)
-        failure = error if isinstance(error, TrainerError) else explain(error, job)
+        failure = explain(error, job, training.situation if training is not None else None)
         if job is None or ranks.claim_failure(job.outputs):
-            events.speak_up(of_failure=job is not None)
+            if job is not None:
+                events.speak_up()
             events.emit(Failed(reason=failure.reason, message=failure.message, next_step=failure.next_step))
         return failure.exit_code
-
-
-def explain(error: Exception, job: TrainJob | None) -> TrainerError:
-    """A library's exception as one that says what to do next."""
-    text = f"{type(error).__name__}: {error}".strip()
-    if job is not None and _is_out_of_memory(error):
-        trainer, base = job.recipe.trainer, job.recipe.base
-        batch, accumulation = trainer.per_device_batch_size, trainer.gradient_accumulation_steps
-        smaller = (
-            f"set trainer.perDeviceBatchSize to {batch // 2} and trainer.gradientAccumulationSteps to {accumulation * 2}"
-            if batch > 1 and batch % 2 == 0
-            else f"set base.maxLengthTokens to {max(16, base.max_length_tokens // 2)}"
-        )
-        return TrainerError(
-            f"out of memory at batch {batch} x {base.max_length_tokens} tokens: {_first_line(text)}",
-            f"{smaller}, switch lora.gradientCheckpointing on, or load the base in 4 bit; then start again with resume",
-            "outOfMemory",
-        )
-    if isinstance(error, OSError) and error.errno == 28:
-        return TrainerError(f"the disk is full: {error}", "free some space and start the run again with resume", "diskFull")
-    return TrainerError(
-        _first_line(text), "read the trainer's log (stderr) for the full traceback; resume goes on from the last checkpoint"
-    )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # torch's allocators: an own class on CUDA, a plain RuntimeError on the CPU.
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
-
-
-def _first_line(text: str) -> str:
-    return text.splitlines()[0][:500]
 
 
 @dataclass(frozen=True)
@@ -109,18 +90,22 @@ class _Prepared:
 class _Training:
     """The stages of one run, in order."""
 
-    def __init__(self, job: TrainJob, events: EventWriter, stop: StopSignal, ranks: Ranks) -> None:
-        self.job, self.events, self.stop, self.ranks = job, events, stop, ranks
+    def __init__(self, job: TrainJob, events: EventWriter, stop: StopSignal, pulse: Pulse, ranks: Ranks) -> None:
+        self.job, self.events, self.stop, self.pulse, self.ranks = job, events, stop, pulse, ranks
         self.out = Path(job.output_dir)
         self.step, self.total_steps = 0, 0
+        self.situation: Situation | None = None
+        """Known once the rows are; what a failure for want of memory is explained with."""
 
     def run(self) -> int:
         """Prepare, train, save, merge."""
         try:
-            self.events.emit(Stage(stage="preparing"))
+            self._stage("preparing")
             ready = self._prepare()
+            self.pulse.worked()
             checkpoint = self.ranks.from_main(self._checkpoint)
             adapted = ready.backend.adapt(self.job, ready.plan, ready.base)
+            self.pulse.worked()
             self._tell_start(ready, adapted, checkpoint)
             trainer, watch = build_trainer(
                 self.job,
@@ -133,8 +118,9 @@ class _Training:
                 self.events,
                 self.stop,
                 self.ranks,
+                self.pulse,
             )
-            self.events.emit(Stage(stage="training"))
+            self._stage("training")
             train(trainer, checkpoint, self.stop)
             self.step, self.total_steps = trainer.state.global_step, trainer.state.max_steps
             if self.stop.requested:
@@ -160,7 +146,7 @@ class _Training:
     def _prepare(self) -> _Prepared:
         job = self.job
         # Before torch, transformers and the Hub client read them.
-        _set_environment(job)
+        set_environment(job)
         backend = choose_backend(job.recipe.backend)
         backend.import_libraries()
         self.ranks.join()
@@ -174,9 +160,15 @@ class _Training:
         rows = read_rows(Path(job.train_file))
         held_out = read_rows(Path(job.held_out_file)) if job.held_out_file is not None and plan.evaluates else None
         base = backend.find_base(job)
+        check_length(job, base.folder)
         tokenizer = load_tokenizer(str(base.folder))
         template = template_for(tokenizer, Path(job.template_file))
         max_length, loss_on = job.recipe.base.max_length_tokens, job.recipe.trainer.loss_on
+        encoded = encode_rows(rows, tokenizer, template, max_length, loss_on)
+        architecture = architecture_in(base.folder)
+        if architecture is not None and here.free_bytes is not None:
+            setup = Setup.of(job.recipe, plan, architecture, here.device.kind)
+            self.situation = Situation(setup, here.free_bytes, max(len(row.ids) for row in encoded))
         return _Prepared(
             backend=backend,
             machine=here,
@@ -184,7 +176,7 @@ class _Training:
             base=base,
             tokenizer=tokenizer,
             template=template,
-            rows=encode_rows(rows, tokenizer, template, max_length, loss_on),
+            rows=encoded,
             held_out=encode_rows(held_out, tokenizer, template, max_length, loss_on) if held_out is not None else None,
         )
 
@@ -201,6 +193,7 @@ class _Training:
                 | {
                     "loadedFrom": adapted.loaded_from,
                     "loadedRevision": ready.base.revision,
+                    "kernels": adapted.kernels,
                     "maxLengthTokens": job.recipe.base.max_length_tokens,
                     "lossOn": job.recipe.trainer.loss_on,
                     "threads": job.threads,
@@ -243,25 +236,29 @@ class _Training:
             self.events.notice(f'"{path.name}" is incomplete and is not used')
         return complete[-1] if complete else None
 
+    def _stage(self, stage: Literal["preparing", "training", "saving", "merging"]) -> None:
+        self.pulse.worked()
+        self.events.emit(Stage(stage=stage))
+
     def _save(self, ready: _Prepared, model: Any) -> None:
-        self.events.emit(Stage(stage="saving"))
+        self._stage("saving")
         adapter = self.out / "adapter"
         with atomic_folder(adapter) as part:
             _save_adapter(self.job, model, part)
             write_tokenizer(ready.base.folder, ready.template.text, ready.tokenizer.pad_token, part)
-        self.events.emit(artifact("adapter", adapter))
+        self.events.emit(artifact("adapter", adapter, self.pulse.worked))
         tokenizer_file = adapter / "tokenizer.json"
         if tokenizer_file.is_file():
-            self.events.emit(artifact("tokenizer", tokenizer_file))
+            self.events.emit(artifact("tokenizer", tokenizer_file, self.pulse.worked))
 
     def _merge(self, ready: _Prepared, model: Any) -> None:
-        self.events.emit(Stage(stage="merging"))
+        self._stage("merging")
         merged = self.out / "merged"
         with atomic_folder(merged) as part:
-            dtype = ready.backend.merge(self.job, ready.base, model, ready.tokenizer, self.out / "adapter", part)
+            dtype = ready.backend.merge(self.job, ready.base, model, ready.tokenizer, self.out / "adapter", part, self.pulse.worked)
             write_settings(ready.base.folder, dtype, ready.tokenizer, part)
             write_tokenizer(ready.base.folder, ready.template.text, ready.tokenizer.pad_token, part)
-        self.events.emit(artifact("merged", merged))
+        self.events.emit(artifact("merged", merged, self.pulse.worked))
 
 
 def _save_adapter(job: TrainJob, model: Any, folder: Path) -> None:
@@ -282,18 +279,3 @@ def _logged_loss(history: Sequence[dict[str, Any]]) -> float:
     if not losses:
         raise TrainerError("the training ended without a logged loss", "set trainer.loggingSteps to at most trainer.maxSteps")
     return losses[-1]
-
-
-def _set_environment(job: TrainJob) -> None:
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ["OMP_NUM_THREADS"] = str(job.threads)
-    # Threads that spin while they wait made a step up to three times slower on two cores that other work shares.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if Path(job.base_path).is_dir():
-        # peft and TRL look names up on the Hub while saving; with a local base there is nothing to ask, and off line
-        # each question waits for its timeout.
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    if "WORLD_SIZE" not in os.environ:
-        # With several GPUs visible and no torchrun, Trainer would choose DataParallel, which TRL refuses.
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")

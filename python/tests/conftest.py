@@ -110,6 +110,10 @@ class Recorder(io.StringIO):
             self._on_event(event)
         return len(text)
 
+    def told(self) -> list[dict[str, Any]]:
+        """What happened, without the heartbeats, which come as time passes."""
+        return [event for event in self.events if event["type"] != "heartbeat"]
+
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["type"] == kind]
 

@@ -6,14 +6,19 @@ import io
 import json
 import subprocess
 import sys
+import time
+from pathlib import Path
+from threading import Thread
 from typing import Any, get_args
 
 import pytest
-from conftest import PACKAGE
+from conftest import PACKAGE, JobMaker, Recorder
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from osler_trainer import events as ev
+from osler_trainer.heartbeat import HeartbeatThread, Pulse
+from osler_trainer.train import train_command
 
 SCHEMA = json.loads((PACKAGE / "contract" / "train-event.schema.json").read_text(encoding="utf-8"))
 
@@ -102,3 +107,47 @@ def test_a_reader_that_went_away_does_not_end_the_training() -> None:
 def test_only_rank_0_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "1")
     assert written(ev.Notice(message="n")) == ""
+
+
+def test_many_threads_write_whole_lines(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    with file.open("w", encoding="utf-8") as stream:
+        writer = ev.EventWriter(stream)
+        threads = [Thread(target=lambda: [writer.emit(ev.Notice(message="x" * 5000)) for _ in range(50)]) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 400
+    assert all(json.loads(line)["message"] == "x" * 5000 for line in lines)
+
+
+def test_heartbeats_tell_step_and_idle_time_and_none_follows_the_end() -> None:
+    stream = io.StringIO()
+    writer = ev.EventWriter(stream)
+    pulse = Pulse()
+    with HeartbeatThread(writer, pulse, interval_seconds=0.02):
+        time.sleep(0.1)
+        pulse.worked(7)
+        time.sleep(0.05)
+        writer.emit(ev.Finished(steps=7, final_loss=1.0, train_seconds=1.0, peak_memory_bytes=None))
+        time.sleep(0.05)
+    told = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert told[-1]["type"] == "finished"
+    beats = [event for event in told if event["type"] == "heartbeat"]
+    before, after = [beat for beat in beats if beat["step"] == 0], [beat for beat in beats if beat["step"] == 7]
+    assert len(before) >= 2
+    assert after
+    assert before[-1]["idleSeconds"] > before[0]["idleSeconds"] > 0
+    assert after[0]["idleSeconds"] < before[-1]["idleSeconds"]
+
+
+def test_a_dry_run_has_heartbeats_too(make_job: JobMaker) -> None:
+    recorder = Recorder()
+    job = make_job(dryRun=True, trainer={"maxSteps": 10})
+    assert train_command(job, ev.EventWriter(recorder), heartbeat_seconds=0.05) == 0
+    steps = [beat["step"] for beat in recorder.of("heartbeat")]
+    assert len(steps) >= 2
+    assert steps == sorted(steps)
+    assert recorder.events[-1]["type"] == "finished"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from osler_trainer.checkpoints import complete_checkpoints, only_trainer
+from osler_trainer.checkpoints import MARKER, LossWindow, complete_checkpoints, loss_window, mark_complete, only_trainer, unmark
 from osler_trainer.errors import MissingPrerequisite
 from osler_trainer.folders import atomic_folder, folder_bytes
 
@@ -34,26 +33,46 @@ def test_a_failure_leaves_the_old_folder_and_no_part(tmp_path: Path) -> None:
     assert list(target.iterdir()) == []
 
 
-def checkpoint(outputs: Path, step: int, *, weights: bytes | None = None, recorded: int | None = None) -> Path:
+FILES = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", "README.md")
+WINDOW = LossWindow(since_step=4, loss_sum=2.1234567893981934, total=11.5)
+
+
+def checkpoint(outputs: Path, step: int) -> Path:
     folder = outputs / f"checkpoint-{step}"
     folder.mkdir(parents=True)
-    header = json.dumps({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
-    whole = len(header).to_bytes(8, "little") + header + bytes(4)
-    (folder / "adapter_model.safetensors").write_bytes(whole if weights is None else weights)
-    for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
-        (folder / name).write_bytes(b"x")
-    (folder / "trainer_state.json").write_text(json.dumps({"global_step": step if recorded is None else recorded}), encoding="utf-8")
+    for name in FILES:
+        (folder / name).write_bytes(b"x" * 9)
     return folder
 
 
-def test_checkpoints_come_by_step_and_half_written_ones_apart(tmp_path: Path) -> None:
+def test_checkpoints_come_by_step_and_unmarked_ones_apart(tmp_path: Path) -> None:
     first, tenth = checkpoint(tmp_path, 5), checkpoint(tmp_path, 10)
-    cut = checkpoint(tmp_path, 15, weights=b"\x02\0\0\0\0\0\0\0{}"[:6])
-    no_state = checkpoint(tmp_path, 20)
-    (no_state / "trainer_state.json").unlink()
-    wrong = checkpoint(tmp_path, 25, recorded=3)
+    for folder in (tenth, first):
+        mark_complete(folder, WINDOW)
+    unmarked = checkpoint(tmp_path, 15)
+    taken_off = checkpoint(tmp_path, 20)
+    mark_complete(taken_off, WINDOW)
+    unmark(taken_off)
     (tmp_path / "checkpoint-x").mkdir()
-    assert complete_checkpoints(tmp_path) == ([first, tenth], [cut, no_state, wrong])
+    assert complete_checkpoints(tmp_path) == ([first, tenth], [unmarked, taken_off])
+    assert loss_window(first) == WINDOW
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_marked_checkpoint_with_a_file_gone_or_cut_is_incomplete(tmp_path: Path, name: str) -> None:
+    cut, gone = checkpoint(tmp_path, 5), checkpoint(tmp_path, 10)
+    for folder in (cut, gone):
+        mark_complete(folder, WINDOW)
+    (cut / name).write_bytes(b"x")
+    (gone / name).unlink()
+    assert complete_checkpoints(tmp_path) == ([], [cut, gone])
+
+
+@pytest.mark.parametrize("marker", ["", "{", "[]", '{"step": 5}', '{"step": 6, "files": {}}', '{"step": 5, "files": {}}'])
+def test_a_marker_that_says_nothing_is_none(tmp_path: Path, marker: str) -> None:
+    folder = checkpoint(tmp_path, 5)
+    (folder / MARKER).write_text(marker, encoding="utf-8")
+    assert complete_checkpoints(tmp_path) == ([], [folder])
 
 
 def test_outputs_belong_to_one_trainer_at_a_time(tmp_path: Path) -> None:

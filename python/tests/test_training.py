@@ -12,6 +12,7 @@ import pytest
 from conftest import PACKAGE, ROWS, TEMPLATE, JobMaker, Recorder
 from jsonschema import Draft202012Validator
 
+from osler_trainer.checkpoints import MARKER
 from osler_trainer.events import EventWriter
 from osler_trainer.train import train_command
 
@@ -66,7 +67,7 @@ def test_two_steps_have_the_recorded_loss_every_time(job: Any) -> None:
 def test_the_events_come_in_order_and_name_what_is_on_disk(job: Any, tmp_path: Path) -> None:
     code, recorder = run(job("run", maxSteps=2, optimizer="adamw_8bit", loggingSteps=10))
     assert code == 0
-    assert [event["type"] for event in recorder.events] == [
+    assert [event["type"] for event in recorder.told()] == [
         "stage",
         "notice",
         "started",
@@ -89,6 +90,7 @@ def test_the_events_come_in_order_and_name_what_is_on_disk(job: Any, tmp_path: P
     assert progress["step"] == progress["totalSteps"] == 2
     assert progress["tokensPerSecond"] > 0
     assert progress["memoryBytes"] > 0
+    assert started["resolved"]["kernels"].startswith("transformers")
     assert recorder.of("dataset")[0]["firstText"].endswith(ROWS[0]["answer"] + "</s>")
     for event in (*recorder.of("artifact"), *recorder.of("checkpoint")):
         assert Path(event["path"]).exists()
@@ -164,7 +166,7 @@ def test_interrupted_and_resumed_ends_as_unbroken(job: Any) -> None:
 
 def test_resume_passes_over_a_half_written_checkpoint(job: Any, tmp_path: Path) -> None:
     _, whole = run(job("run", maxSteps=4, saveSteps=2))
-    (tmp_path / "run" / "outputs" / "checkpoint-4" / "trainer_state.json").unlink()
+    (tmp_path / "run" / "outputs" / "checkpoint-4" / MARKER).unlink()
     code, resumed = run(job("run", maxSteps=4, saveSteps=2, resume=True))
     assert code == 0
     assert resumed.of("started")[0]["resolved"]["resumedFrom"].endswith("checkpoint-2")
@@ -308,19 +310,20 @@ def test_a_loss_that_is_no_number_ends_the_run(job: Any) -> None:
     assert "not a number" in recorder.events[-1]["message"]
 
 
-def test_running_out_of_memory_names_the_batch_that_may_fit(job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_out_of_memory_names_the_batch_and_length_that_fit(job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     def explode(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
     monkeypatch.setattr("osler_trainer.train.train", explode)
-    code, recorder = run(job("run", maxSteps=1))
+    code, recorder = run(job("run", maxSteps=1, gradientAccumulationSteps=3))
     assert code == 1
     failed = recorder.events[-1]
-    assert failed["type"] == "failed"
-    assert "batch 2 x 1024" in failed["message"]
-    assert "perDeviceBatchSize to 1" in failed["nextStep"]
+    assert failed["reason"] == "outOfMemory"
+    assert "at batch 2 x 458 tokens" in failed["message"]
+    assert "batch 1 x 458 tokens fits" in failed["message"]
+    assert "trainer.perDeviceBatchSize to 1 and trainer.gradientAccumulationSteps to 6" in failed["nextStep"]
 
 
 def test_a_missing_base_or_backend_exits_with_3(make_job: JobMaker, job: Any) -> None:

@@ -5,6 +5,7 @@ import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { engineCommand } from './engine.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
 import { keysCommand } from './keys.ts';
 import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
@@ -18,6 +19,7 @@ export const program = new Command('osler')
   .addCommand(demoCommand())
   .addCommand(trainCommand())
   .addCommand(runsCommand())
+  .addCommand(exportCommand())
   .addCommand(serveCommand())
   .addCommand(evaluateCommand())
   .addCommand(doctorCommand())

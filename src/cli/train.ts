@@ -2,6 +2,8 @@ import { Command } from 'commander';
 import { OSLER_ERR_RUN_STATE } from '../core/errors.ts';
 import type { Recipe } from '../core/schema/recipe.ts';
 import { parseAssignments, resolveRecipe } from '../train/recipe.ts';
+import { splitSettings } from '../train/data/split-slice.ts';
+import { requireCheck, runCheck } from './check-training.ts';
 import { type CliContext, openContext } from './context.ts';
 import { interruptSignal } from './interrupt.ts';
 import { createReporter, type Reporter } from './progress.ts';
@@ -10,10 +12,14 @@ import { showTraining } from './training-report.ts';
 interface TrainFlags {
   readonly preset: string;
   readonly data?: string;
+  readonly split?: string;
   readonly base?: string;
   readonly template?: string;
   readonly set: string[];
   readonly resume?: string;
+  readonly check?: boolean;
+  readonly items: string[];
+  readonly ignoreEstimates?: boolean;
   readonly showRecipe?: boolean;
   readonly json?: boolean;
 }
@@ -23,7 +29,8 @@ export function trainCommand(): Command {
   return new Command('train')
     .description('train a LoRA adapter on medical questions with reasoning, merge it and export it as GGUF')
     .option('--preset <name>', 'smoke, tutorial, recommended, or the path of a recipe file', 'smoke')
-    .option('--data <ref>', 'JSON or JSON Lines file of rows, or a Hub data set id')
+    .option('--data <ref>', 'file of rows (JSON, JSON Lines, CSV, Parquet), folder of such, or Hub data set owner/name[@revision][:path]')
+    .option('--split <slice>', 'split of the data set, and which rows of it: train, train[0:500], train[:10%], train[-100:]')
     .option('--base <ref>', 'base model: path, registry id or Hub id')
     .option('--template <file>', 'Jinja chat template in place of the preset’s')
     .option(
@@ -33,24 +40,37 @@ export function trainCommand(): Command {
       [],
     )
     .option('--resume <run>', 'go on with a run that was stopped')
+    .option('--check', 'say what would go wrong, and with which setting it is mended; start nothing (ends with 3 on an error)')
+    .option(
+      '--items <file>',
+      'evaluation items to look for among the training rows, beside the benchmarks; with --check',
+      (word: string, words: string[]) => [...words, word],
+      [],
+    )
+    .option('--ignore-estimates', 'start although memory or disk are estimated to be short')
     .option('--show-recipe', 'print the resolved recipe and do nothing')
     .option('--json', 'print the run as JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  osler train --preset smoke --data rows.jsonl --base smollm2-135m-instruct\n  osler train --preset tutorial --show-recipe\n  osler train --resume run-20261123t2305-1a2b3c4d',
+      '\nExamples:\n  osler train --check --preset tutorial --split "train[0:500]"\n  osler train --preset smoke --data rows.jsonl --base smollm2-135m-instruct\n  osler train --preset tutorial --show-recipe\n  osler train --resume run-20261123t2305-1a2b3c4d',
     )
     .action(async (flags: TrainFlags) => runTrain(flags));
 }
 
 /** The recipe that flags ask for. */
-export async function recipeOf(flags: Pick<TrainFlags, 'preset' | 'data' | 'base' | 'template' | 'set'>): Promise<Recipe> {
+export async function recipeOf(flags: Pick<TrainFlags, 'preset' | 'data' | 'split' | 'base' | 'template' | 'set'>): Promise<Recipe> {
   const set = {
     ...(flags.data !== undefined && { 'data.ref': flags.data }),
+    ...(flags.split !== undefined && recipeFields(splitSettings(flags.split))),
     ...(flags.base !== undefined && { 'base.ref': flags.base }),
     ...(flags.template !== undefined && { template: flags.template }),
     ...parseAssignments(flags.set),
   };
   return await resolveRecipe({ preset: flags.preset, set });
+}
+
+function recipeFields(settings: ReturnType<typeof splitSettings>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [`data.${name}`, value]));
 }
 
 async function runTrain(flags: TrainFlags): Promise<void> {
@@ -61,7 +81,12 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   }
   const context = openContext();
   const reporter = createReporter(context.config);
-  const id = recipe === undefined ? resumable(context, flags.resume ?? '') : await startRun(context, recipe);
+  if (recipe !== undefined && flags.check === true)
+    return await runCheck(context, recipe, { itemFiles: flags.items, json: flags.json === true }, reporter);
+  const id =
+    recipe === undefined
+      ? resumable(context, flags.resume ?? '')
+      : await startRun(context, recipe, flags.ignoreEstimates === true, reporter);
   await trainWithProgress(context, id, reporter);
   const model = context.models.find(id);
   if (flags.json === true) process.stdout.write(`${JSON.stringify({ run: id, model })}\n`);
@@ -83,8 +108,8 @@ export async function trainWithProgress(context: CliContext, id: string, reporte
   }
 }
 
-async function startRun(context: CliContext, recipe: Recipe): Promise<string> {
-  await context.trainings.check(recipe);
+async function startRun(context: CliContext, recipe: Recipe, ignoresEstimates: boolean, reporter: Reporter): Promise<string> {
+  await requireCheck(context, recipe, { ignoresEstimates }, reporter);
   return context.trainings.create(recipe).run.id;
 }
 

@@ -55,11 +55,8 @@ export const OSLER_ERR_DATA_ROWS = createError(
   '"%s" has %s unusable row(s):\n%s\nMend these lines and start again; nothing was written.',
   400,
 );
-export const OSLER_ERR_DATA_COLUMNS = createError(
-  'OSLER_ERR_DATA_COLUMNS',
-  '"%s" has no column "%s" (it has: %s). Name yours with --set data.columns.question=… (also thought, answer).',
-  400,
-);
+export const OSLER_ERR_DATA_COLUMNS = createError('OSLER_ERR_DATA_COLUMNS', '"%s" has no column %s. %s', 400);
+export const OSLER_ERR_DATA_FORMAT = createError('OSLER_ERR_DATA_FORMAT', '"%s" cannot be read: %s. %s', 400);
 export const OSLER_ERR_DATA_EMPTY = createError('OSLER_ERR_DATA_EMPTY', '"%s" holds no rows%s.', 400);
 
 export const OSLER_ERR_RECIPE_PRESET_UNKNOWN = createError(
@@ -239,6 +236,7 @@ export const OSLER_ERR_TOOL_MISSING = createError('OSLER_ERR_TOOL_MISSING', '"%s
 export const OSLER_ERR_EXPORT_FAILED = createError('OSLER_ERR_EXPORT_FAILED', 'Exporting to "%s" failed: %s', 500);
 
 export const OSLER_ERR_RUN_FAILED = createError('OSLER_ERR_RUN_FAILED', 'Run "%s" failed: %s', 500);
+export const OSLER_ERR_RUN_PREFLIGHT = createError('OSLER_ERR_RUN_PREFLIGHT', 'The training cannot start: %s', 424);
 export const OSLER_ERR_RUN_STATE = createError('OSLER_ERR_RUN_STATE', 'Run "%s" is %s: %s', 409);
 
 export const OSLER_ERR_LAUNCHER_FILE = createError(
@@ -309,6 +307,7 @@ export function isOslerError(value: unknown): value is OslerError {
 }
 
 const PREREQUISITE_CODES = new Set([
+  'OSLER_ERR_RUN_PREFLIGHT',
   'OSLER_ERR_PYTHON_MISSING',
   'OSLER_ERR_PYTHON_SETUP',
   'OSLER_ERR_TOOL_MISSING',

@@ -18,6 +18,7 @@ import { createRateLimits, type RateLimits } from './limits/rate-limit.ts';
 import { defaultLimits, fastifyLimits, limitConnections, type ServerLimits } from './limits/server-limits.ts';
 import { type EvaluationSource, Metrics } from './metrics.ts';
 import { describeApp } from './openapi.ts';
+import { type CheckRunDeps, checkRunRoute } from './routes/check-run.ts';
 import { openaiRoutes } from './routes/openai.ts';
 import { runRoutes } from './routes/runs.ts';
 import { systemRoutes } from './routes/system.ts';
@@ -29,6 +30,7 @@ import type { SocketLimits } from './websocket/limits.ts';
 export interface ServerDeps {
   readonly models: ServedModels;
   readonly trainings: Trainings;
+  readonly checkTraining: CheckRunDeps['checkTraining'];
   /** Where the evaluations stand that are under way. */
   readonly evaluations: EvaluationSource;
   readonly clock: Clock;
@@ -129,6 +131,7 @@ export async function buildApp(serverDeps: ServerDeps): Promise<FastifyInstance>
   await app.register(systemRoutes(deps));
   await app.register(openaiRoutes(deps));
   await app.register(runRoutes(deps));
+  await app.register(checkRunRoute({ home: deps.trainings.home, checkTraining: deps.checkTraining }));
   await app.register(chatSocketRoute(deps));
   return app;
 }

@@ -16,7 +16,7 @@ import { isEnded, type Run } from '../core/schema/run.ts';
 import type { TrainEvent } from '../core/schema/train-event.ts';
 import { TrainJob } from '../core/schema/train-job.ts';
 import { convertToGguf } from './convert-to-gguf.ts';
-import { locateDataset } from './dataset-source.ts';
+import { prepareData } from './data/prepare-data.ts';
 import { followEvents } from './event-file.ts';
 import type { ModelStore } from './model-store.ts';
 import { ensurePython, type ReportStep, trainerSources } from './python-environment.ts';
@@ -24,7 +24,6 @@ import { checkModelRef, requireTransformers, resolveModel } from './resolve-mode
 import { type RunFolder, runFolder } from './run-folder.ts';
 import { readSource, type RunSource } from './run-source.ts';
 import type { RunStore } from './run-store.ts';
-import { readTrainingData } from './training-data.ts';
 import { isTrainerAlive, startTrainer, stopTrainer, tailLog } from './trainer-process.ts';
 
 const pollMs = 200;
@@ -79,8 +78,7 @@ export class Trainings {
 
   /** Checks what users get wrong, rows, template and the base's name, before a run exists. Throws what `execute` would. */
   async check(recipe: Recipe, signal?: AbortSignal): Promise<void> {
-    const dataset = await locateDataset(recipe.data, { config: this.#deps.config, signal });
-    await readTrainingData(dataset.file, recipe.data);
+    await prepareData(recipe.data, { config: this.#deps.config, signal });
     locateTemplate(recipe.template);
     checkModelRef(recipe.base.ref, this.#deps.models);
   }
@@ -232,20 +230,13 @@ export class Trainings {
   /** Rows, template and where they came from, fixed once: a resumed run trains on what it began with, whatever the source holds by then. */
   async #freezeInput(run: Run, folder: RunFolder, signal?: AbortSignal): Promise<RunSource> {
     const { recipe } = run;
-    const dataset = await locateDataset(recipe.data, { config: this.#deps.config, signal });
-    const data = await readTrainingData(dataset.file, recipe.data);
+    const data = await prepareData(recipe.data, { config: this.#deps.config, signal });
     const lines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
     await writeFileAtomically(folder.trainRows, lines(data.train));
     await writeFileAtomically(folder.heldOutRows, lines(data.heldOut));
     await copyFile(locateTemplate(recipe.template), folder.template);
     const source: RunSource = {
-      data: {
-        ref: recipe.data.ref,
-        revision: dataset.revision,
-        sha256: data.digest,
-        trainRows: data.train.length,
-        heldOutRows: data.heldOut.length,
-      },
+      data: data.source,
       base: { ref: recipe.base.ref, revision: recipe.base.revision },
     };
     await writeJsonAtomically(folder.source, source);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -18,6 +19,8 @@ class Adapted:
     model: Any
     loaded_from: str
     """Folder or repository whose weights were really loaded."""
+    kernels: str
+    """What computes the layers."""
 
 
 class Backend(Protocol):
@@ -34,7 +37,9 @@ class Backend(Protocol):
     def adapt(self, job: TrainJob, plan: Plan, base: BaseModel) -> Adapted:
         """Load the base and put the adapter on it."""
 
-    def merge(self, job: TrainJob, base: BaseModel, model: Any, tokenizer: Any, adapter: Path, folder: Path) -> str:
+    def merge(
+        self, job: TrainJob, base: BaseModel, model: Any, tokenizer: Any, adapter: Path, folder: Path, on_file: Callable[[], None]
+    ) -> str:
         """Write base plus adapter in 16 bit into `folder`; returns the dtype as config.json spells it."""
 
 

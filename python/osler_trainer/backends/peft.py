@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,8 +58,11 @@ class PeftBackend:
                 task_type="CAUSAL_LM",
             ),
         )
-        return Adapted(model, str(base.folder))
+        attention = str(getattr(model.config, "_attn_implementation", None) or "eager")
+        return Adapted(model, str(base.folder), f"transformers ({attention} attention)")
 
-    def merge(self, job: TrainJob, base: BaseModel, model: Any, tokenizer: Any, adapter: Path, folder: Path) -> str:
+    def merge(
+        self, job: TrainJob, base: BaseModel, model: Any, tokenizer: Any, adapter: Path, folder: Path, on_file: Callable[[], None]
+    ) -> str:
         """From the files, onto the 16-bit base even if a 4-bit one was trained on."""
-        return merge_adapter(base.folder, adapter, job.recipe.lora.scale, folder)
+        return merge_adapter(base.folder, adapter, job.recipe.lora.scale, folder, on_file)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,12 +25,14 @@ class UnslothBackend:
         """Unsloth patches transformers, trl and peft, and so comes before them."""
         # No anonymous statistics from a medical host.
         os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
+        # Its generated sources would land in whatever folder this was started in.
+        os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(Path(tempfile.gettempdir()) / f"unsloth-compiled-{os.getuid()}"))
         # Its padding-free batches would drop the attention mask by which trained tokens are counted.
         os.environ.setdefault("UNSLOTH_DISABLE_AUTO_PADDING_FREE", "1")
         import unsloth  # noqa: F401
 
     def find_base(self, job: TrainJob) -> BaseModel:
-        """Of a Hub repository only the small files: unsloth fetches the weights that it prefers itself."""
+        """Of a Hub repository only the small files: unsloth fetches the weights that it prefers by itself."""
         return find_base(job, with_weights=False)
 
     def adapt(self, job: TrainJob, plan: Plan, base: BaseModel) -> Adapted:
@@ -38,11 +43,15 @@ class UnslothBackend:
         lora = job.recipe.lora
         resolved: list[str] = []
         model, _tokenizer = FastLanguageModel.from_pretrained(
-            model_name=base.ref,
-            revision=job.recipe.base.revision,
+            model_name=str(base.folder) if base.has_weights else base.ref,
+            revision=None if base.has_weights else job.recipe.base.revision,
             max_seq_length=job.recipe.base.max_length_tokens,
             dtype={"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[plan.weights],
             load_in_4bit=plan.load_in_4bit,
+            load_in_16bit=not plan.load_in_4bit,
+            use_gradient_checkpointing=plan.gradient_checkpointing,
+            # A name of the Hub may lead to the prequantised repository of the same model, a folder never leads elsewhere.
+            use_exact_model_name=base.has_weights,
             random_state=lora.random_state,
             on_model_resolved=resolved.append,
         )
@@ -59,14 +68,16 @@ class UnslothBackend:
             loftq_config=None,
         )
         loaded_from = resolved[-1] if resolved else str(getattr(model.config, "_name_or_path", base.ref))
-        return Adapted(model, loaded_from)
+        return Adapted(model, loaded_from, f"unsloth {importlib.metadata.version('unsloth')}")
 
-    def merge(self, job: TrainJob, base: BaseModel, model: Any, tokenizer: Any, adapter: Path, folder: Path) -> str:
+    def merge(
+        self, job: TrainJob, base: BaseModel, model: Any, tokenizer: Any, adapter: Path, folder: Path, on_file: Callable[[], None]
+    ) -> str:
         """Onto the local 16-bit base by the same code as the peft backend; a base of the Hub by unsloth, which fetches
         the 16-bit weights that belong to the 4-bit ones it trained on.
         """
         if base.has_weights:
-            return merge_adapter(base.folder, adapter, job.recipe.lora.scale, folder)
+            return merge_adapter(base.folder, adapter, job.recipe.lora.scale, folder, on_file)
         model.save_pretrained_merged(str(folder), tokenizer, save_method="merged_16bit")
         return _dtype_of(folder)
 

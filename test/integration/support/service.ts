@@ -13,6 +13,7 @@ import { readEvaluationProgress } from '../../../src/eval/evaluation-progress.ts
 import { KeyStore } from '../../../src/server/auth/key-store.ts';
 import { buildApp, type ServerDeps } from '../../../src/server/app.ts';
 import { Drain } from '../../../src/server/drain.ts';
+import { checkTraining } from '../../../src/server/training-check.ts';
 import { type ServedModel, ServedModels } from '../../../src/server/served-model.ts';
 import { ModelStore } from '../../../src/train/model-store.ts';
 import { RunStore } from '../../../src/train/run-store.ts';
@@ -56,11 +57,12 @@ export async function startService(
   const home = options.home ?? (await mkdtemp(path.join(os.tmpdir(), 'osler-service-')));
   const config = testConfig(home);
   const database = openStore(home);
+  const models = new ModelStore(database);
   const trainings = new Trainings({
     config,
     clock: systemClock,
     runs: new RunStore(database, systemClock),
-    models: new ModelStore(database),
+    models,
   });
   const keys = new KeyStore(database, systemClock);
   const drain = options.deps?.drain ?? new Drain();
@@ -68,6 +70,7 @@ export async function startService(
   const app = await buildApp({
     models: new ServedModels(options.models ?? [scriptedModel()]),
     trainings,
+    checkTraining: async (recipe, how) => await checkTraining(recipe, { config, models }, how),
     evaluations: async () => await readEvaluationProgress(home),
     clock: systemClock,
     keys,
