@@ -92,7 +92,9 @@ def _write(request: dict[str, Any], stdin: IO[bytes]) -> dict[str, Any]:
         file = Path(entry["path"])
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("ab") as stream:
-            if stream.tell() < entry["offset"]:
+            # A request whose connection broke may still be writing what had arrived.
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            if stream.seek(0, os.SEEK_END) < entry["offset"]:
                 raise OSError(errno.EINVAL, "the file is shorter than was thought", str(file))
             stream.truncate(entry["offset"])
             left = entry["bytes"]

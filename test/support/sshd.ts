@@ -98,6 +98,11 @@ export class Sshd {
     return sessions.length;
   }
 
+  /** Lets every connection hang, as a network does that swallows what is sent; `cutConnections` ends them. */
+  async freezeConnections(): Promise<void> {
+    for (const session of await descendants(this.#process?.pid ?? 0)) process.kill(session, 'SIGSTOP');
+  }
+
   /** No more connections, old or new; what was started through them runs on. */
   async stop(): Promise<void> {
     await this.cutConnections();

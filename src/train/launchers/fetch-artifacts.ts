@@ -109,7 +109,7 @@ type File = TrainedArtifact['files'][number];
 async function fetchFile(source: ArtifactSource, there: string, target: string, file: File, signal?: AbortSignal): Promise<void> {
   for (let tries = 0; tries < 2; tries += 1) {
     if ((await sizeOf(target)) > file.bytes || tries > 0) await rm(target, { force: true });
-    await appendRest(source, there, target, signal);
+    if ((await sizeOf(target)) < file.bytes || file.bytes === 0) await appendRest(source, there, target, signal);
     if (await isWhole(target, file)) return;
   }
   const size = await sizeOf(target);

@@ -8,18 +8,14 @@ import type { z } from 'zod';
 import { OSLER_ERR_LAUNCHER_UNREACHABLE, OSLER_ERR_LAUNCHER_UNSUITABLE, OSLER_ERR_TOOL_MISSING } from '../../core/errors.ts';
 import type { SshLauncher } from '../../core/schema/launcher.ts';
 import { trainerSources } from '../python-environment.ts';
+import { hostCommand } from './host-command.ts';
 import { HostReply } from './host-reply.ts';
-import { quoteForShell } from './shell-quote.ts';
 import { sshFailedCode, sshFailureOf } from './ssh-failure.ts';
 import { sshOptions } from './ssh-options.ts';
 
 const requestTimeoutMs = 60_000;
 const keptErrorBytes = 16 << 10;
 const program = path.join(trainerSources, 'osler_trainer/host.py');
-/** Reads the program and the request from stdin, so that neither stands in an argument list, on this machine or there. */
-const bootstrap =
-  'import sys,json;i=sys.stdin.buffer;r=json.loads(i.readline());g={"__name__":"osler_host"};exec(compile(r.pop("code"),"osler_host","exec"),g);g["main"](r,i,sys.stdout.buffer)';
-
 export interface AskOptions<T extends z.ZodType> {
   readonly request: Readonly<Record<string, unknown>> & { readonly op: string };
   readonly reply: T;
@@ -54,17 +50,24 @@ export class SshConnection {
    */
   async ask<T extends z.ZodType>(options: AskOptions<T>): Promise<z.output<T>> {
     options.signal?.throwIfAborted();
-    const child = spawn('ssh', [...this.#options, this.#settings.host, this.#command()], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn('ssh', [...this.#options, this.#settings.host, hostCommand(this.#settings.python)], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     const ended = exitOf(child);
     // Awaited below; until then a failure must not count as unhandled.
     ended.catch(() => undefined);
     let isTimedOut = false;
     const timeoutMs = options.timeoutMs ?? requestTimeoutMs;
-    const end = (): void => void child.kill('SIGKILL');
+    const end = (): void => {
+      child.kill('SIGKILL');
+      // The shared connection holds copies of these pipes: where it hangs, they would stay open for as long.
+      for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+    };
     const timer = timeoutMs === 0 ? undefined : setTimeout(() => ((isTimedOut = true), end()), timeoutMs);
     options.signal?.addEventListener('abort', end, { once: true });
     try {
-      const errors = collect(child.stderr);
+      let stderr = '';
+      child.stderr.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-keptErrorBytes)));
       const sending = this.#send(child.stdin, options);
       const reply = new HostReply();
       let failure: unknown;
@@ -74,29 +77,24 @@ export class SshConnection {
           if (bytes.length > 0) await options.onBytes?.(bytes);
         }
       } catch (error) {
-        // What took the bytes failed, such as a full disk here.
+        // What took the bytes failed, such as a full disk here; or the request was ended by us.
         failure = error;
         end();
       }
       const [code] = await Promise.all([ended, sending]);
       options.signal?.throwIfAborted();
+      if (isTimedOut) {
+        await this.#dropConnection();
+        throw new OSLER_ERR_LAUNCHER_UNREACHABLE(this.#name, 'the host did not answer in time');
+      }
       if (failure !== undefined) throw failure;
-      if (isTimedOut) await this.#dropConnection();
-      if (code !== 0 || !reply.isComplete) throw this.#failureOf(code, isTimedOut, await errors);
+      if (code !== 0 || !reply.isComplete) throw this.#failureOf(code, stderr);
       return options.reply.parse(reply.reply);
     } finally {
       clearTimeout(timer);
       options.signal?.removeEventListener('abort', end);
       end();
     }
-  }
-
-  #command(): string {
-    const { python } = this.#settings;
-    const words = quoteForShell(['-I', '-S', '-c', bootstrap]);
-    return python.startsWith('~/')
-      ? `exec "$HOME"/${quoteForShell([python.slice(2)])} ${words}`
-      : `exec ${quoteForShell([python])} ${words}`;
   }
 
   async #send(stdin: NodeJS.WritableStream, options: AskOptions<z.ZodType>): Promise<void> {
@@ -111,8 +109,7 @@ export class SshConnection {
     await pipeline(Readable.from(parts(), { objectMode: false }), stdin).catch(() => undefined);
   }
 
-  #failureOf(code: number | null, isTimedOut: boolean, stderr: string): Error {
-    if (isTimedOut) return new OSLER_ERR_LAUNCHER_UNREACHABLE(this.#name, 'the host did not answer in time');
+  #failureOf(code: number | null, stderr: string): Error {
     if (code === sshFailedCode || code === null) return sshFailureOf(this.#name, this.#settings, stderr);
     const { python } = this.#settings;
     if (code === 126 || code === 127)
@@ -138,10 +135,4 @@ async function exitOf(child: ReturnType<typeof spawn>): Promise<number | null> {
   } catch {
     throw new OSLER_ERR_TOOL_MISSING('ssh', 'reach the hosts of launchers.json', 'On Debian: apt-get install openssh-client');
   }
-}
-
-async function collect(stream: NodeJS.ReadableStream): Promise<string> {
-  let text = '';
-  for await (const chunk of stream) text = (text + String(chunk)).slice(-keptErrorBytes);
-  return text;
 }

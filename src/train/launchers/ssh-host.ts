@@ -12,6 +12,8 @@ export interface SshHostOptions {
   /** OSLER_HOME: holds the socket of the shared connection. */
   readonly home: string;
   readonly patience: Patience;
+  /** For one request that transfers no files; left out: a minute. */
+  readonly requestTimeoutMs?: number;
   /** Told of lost connections and of the next try. */
   readonly onNotice?: ((message: string) => void) | undefined;
 }
@@ -43,7 +45,7 @@ export class SshHost {
   async ask<T extends z.ZodType>(options: AskOptions<T>): Promise<z.output<T>> {
     this.#connection ??= ensureSocketFolder(this.options.home).then((sockets) => new SshConnection(this.name, this.settings, sockets));
     try {
-      return await (await this.#connection).ask(options);
+      return await (await this.#connection).ask({ timeoutMs: this.options.requestTimeoutMs, ...options });
     } catch (error) {
       if (!(error instanceof HostFailure)) throw error;
       if (error.kind === 'diskFull') throw new OSLER_ERR_LAUNCHER_DISK(this.name, error.message);

@@ -170,6 +170,18 @@ describe.skipIf(skipReason !== undefined)(`SshLauncher (${skipReason ?? 'with a 
     expect(await readFile(prepared.events)).toEqual(await readFile(path.join(thereOf(trainer), 'events.jsonl')));
   });
 
+  it('gives up a connection on which nothing comes back, and makes a new one', async () => {
+    const gpu = launcher({ requestTimeoutMs: 1500 });
+    const prepared = await run({ maxSteps: 100 });
+    const trainer = await start(gpu, prepared);
+    await sshd.freezeConnections();
+    onTestFinished(async () => void (await sshd.cutConnections()));
+    const error = await errorOf(async () => await gpu.sync(trainer, prepared));
+    expect(error.code).toBe('OSLER_ERR_LAUNCHER_UNREACHABLE');
+    expect(error.message).toContain('did not answer in time');
+    expect((await ended(launcher(), trainer, prepared)).at(-1)?.type).toBe('finished');
+  });
+
   it('goes on from a half line that a killed server left in its own copy', async () => {
     const gpu = launcher();
     const prepared = await run();
