@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { messageOf, OSLER_ERR_LAUNCHER_UNREACHABLE, OSLER_ERR_LAUNCHER_UNSUITABLE } from '../../core/errors.ts';
+import { type HttpAnswer, requestText } from './http-text.ts';
 
 /** A job as Ray's Jobs API tells of it, https://docs.ray.io/en/latest/cluster/running-applications/job-submission/rest.html */
 export const RayJob = z.object({
@@ -34,53 +35,48 @@ export class RayClient {
   /** The job of that id, or undefined. */
   async job(id: string, signal?: AbortSignal): Promise<RayJob | undefined> {
     const answer = await this.#request('GET', `/api/jobs/${encodeURIComponent(id)}`, undefined, signal);
-    return answer.status === 404 ? undefined : RayJob.parse(await this.#json(answer));
+    return answer.status === 404 ? undefined : RayJob.parse(this.#json(answer));
   }
 
   /** Submits a job. Ray refuses an id that it knows: a submission whose answer was lost can be sent again. */
   async submit(submission: RaySubmission, signal?: AbortSignal): Promise<void> {
-    const answer = await this.#request('POST', '/api/jobs/', submission, signal);
-    const text = await answer.text();
-    if (!answer.ok && !text.includes('already exists')) throw this.#refused(answer.status, text);
+    const { status, text } = await this.#request('POST', '/api/jobs/', submission, signal);
+    if (status !== 200 && !text.includes('already exists')) throw this.#refused(status, text);
   }
 
   /** Asks a job to end: SIGTERM to its processes, and SIGKILL after the time that its environment says. */
   async stop(id: string): Promise<void> {
     const answer = await this.#request('POST', `/api/jobs/${encodeURIComponent(id)}/stop`);
-    if (answer.status !== 404) await this.#json(answer);
+    if (answer.status !== 404) this.#json(answer);
   }
 
   /** Resources of all nodes that are alive, such as GPU. */
   async resources(signal?: AbortSignal): Promise<Record<string, number>> {
     const answer = await this.#request('GET', '/api/v0/nodes?detail=1', undefined, signal);
     const total: Record<string, number> = {};
-    for (const node of Nodes.parse(await this.#json(answer)).data.result.result)
+    for (const node of Nodes.parse(this.#json(answer)).data.result.result)
       if (node.state === 'ALIVE')
         for (const [name, amount] of Object.entries(node.resources_total)) total[name] = (total[name] ?? 0) + amount;
     return total;
   }
 
-  async #request(method: 'GET' | 'POST', path: string, body?: object, signal?: AbortSignal): Promise<Response> {
+  async #request(method: 'GET' | 'POST', path: string, body?: object, signal?: AbortSignal): Promise<HttpAnswer> {
     const timeout = AbortSignal.timeout(timeoutMs);
+    let answer: HttpAnswer;
     try {
-      return await fetch(this.#address + path, {
-        method,
-        ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-        signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
-      });
+      answer = await requestText(method, this.#address + path, body, signal === undefined ? timeout : AbortSignal.any([timeout, signal]));
     } catch (error) {
       signal?.throwIfAborted();
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-      throw new OSLER_ERR_LAUNCHER_UNREACHABLE(this.#name, `${this.#address}: ${messageOf(cause)}`);
+      throw new OSLER_ERR_LAUNCHER_UNREACHABLE(this.#name, `${this.#address}: ${timeout.aborted ? 'no answer in time' : messageOf(error)}`);
     }
-  }
-
-  async #json(answer: Response): Promise<unknown> {
-    const text = await answer.text();
     // The dashboard restarts, or a proxy before it has lost it: as good as out of reach.
     if (answer.status >= 502 && answer.status <= 504)
       throw new OSLER_ERR_LAUNCHER_UNREACHABLE(this.#name, `${this.#address} answers with status ${answer.status}`);
-    if (!answer.ok) throw this.#refused(answer.status, text);
+    return answer;
+  }
+
+  #json({ status, text }: HttpAnswer): unknown {
+    if (status !== 200) throw this.#refused(status, text);
     return JSON.parse(text);
   }
 

@@ -170,6 +170,27 @@ describe.skipIf(skipReason !== undefined)(`SshLauncher (${skipReason ?? 'with a 
     expect(await readFile(prepared.events)).toEqual(await readFile(path.join(thereOf(trainer), 'events.jsonl')));
   });
 
+  it('starts several processes by torchrun, of which one speaks, and ends all of them', async () => {
+    const gpu = launcher();
+    const prepared = await run({ maxSteps: 1000 });
+    const trainer = await start(gpu, prepared, 'owner/name', 2);
+    const hasProgress = async (): Promise<boolean> => {
+      await gpu.sync(trainer, prepared);
+      return typesOf(await readEvents(prepared.events)).includes('progress');
+    };
+    await eventually('it trains', hasProgress, 50_000);
+    const ranks = async (): Promise<string[]> => {
+      const commands = (await readdir('/proc')).map(async (pid) => await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''));
+      return (await Promise.all(commands)).filter((command) => command.includes(thereOf(trainer)));
+    };
+    // torchrun and the one rank that a dry run needs.
+    expect(await ranks()).toHaveLength(2);
+    await gpu.kill(trainer);
+    await ended(gpu, trainer, prepared);
+    await eventually('no rank is left', async () => (await ranks()).length === 0);
+    expect(typesOf(await readEvents(prepared.events)).filter((type) => type === 'started')).toHaveLength(1);
+  });
+
   it('gives up a connection on which nothing comes back, and makes a new one', async () => {
     const gpu = launcher({ requestTimeoutMs: 1500 });
     const prepared = await run({ maxSteps: 100 });
