@@ -57,6 +57,8 @@ def sft_arguments(job: TrainJob, plan: Plan, device_kind: str) -> dict[str, Any]
         # trackio keeps its files here; a Space of the Hub is nothing that a training opens by itself.
         "trackio_space_id": None,
         "trackio_static_space_id": False,
+        # Under torchrun: every weight of the adapter takes part in every step.
+        "ddp_find_unused_parameters": False,
         "disable_tqdm": True,
         "push_to_hub": False,
         "dataloader_pin_memory": device_kind == "cuda",

@@ -212,6 +212,10 @@ class EventWriter:
             self._is_over = isinstance(event, Stopped | Failed | Finished)
             self._write(line)
 
+    def speak_up(self) -> None:
+        """Let this rank be heard, whichever it is: the one that fails tells why, since rank 0 does not know."""
+        self._is_silent = False
+
     def notice(self, message: str) -> None:
         """Emit a `notice` and log it."""
         print(f"notice: {message}", file=sys.stderr, flush=True)

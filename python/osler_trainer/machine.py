@@ -52,7 +52,7 @@ def look() -> Machine:
     device = Device(kind="cpu", name=_cpu_name(), memory_bytes=_ram_bytes())
     has_bf16 = True
     if torch.cuda.is_available():
-        properties = torch.cuda.get_device_properties(0)
+        properties = torch.cuda.get_device_properties(torch.cuda.current_device())
         device = Device(kind="cuda", name=properties.name, memory_bytes=int(properties.total_memory))
         has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
     elif torch.backends.mps.is_available():

@@ -24,6 +24,7 @@ from .heartbeat import Pulse
 from .job import TrainJob
 from .machine import peak_memory_bytes
 from .plan import Plan
+from .ranks import Ranks
 from .stop import StopSignal
 from .tokens import EncodedRow
 from .tracking import guard_trackers, set_tracking_environment
@@ -47,6 +48,7 @@ def build_trainer(
     device_kind: str,
     events: EventWriter,
     stop: StopSignal,
+    ranks: Ranks,
     pulse: Pulse,
 ) -> tuple[Any, Watch]:
     """An SFTTrainer for this job and the watch that its callback fills."""
@@ -79,7 +81,9 @@ def build_trainer(
                 tokens = int((batch["labels"][:, 1:] != -100).sum())
                 # Unsloth's prediction_step has no default for ignore_keys.
                 loss, _, _ = self.prediction_step(self.model, batch, prediction_loss_only=True, ignore_keys=None)
-                total += torch.tensor([float(loss) * tokens, tokens], dtype=torch.float64)
+                # A batch of nothing but padding rows has no loss, and still takes part: the ranks meet in it.
+                if tokens > 0:
+                    total += torch.tensor([float(loss) * tokens, tokens], dtype=torch.float64)
                 pulse.worked()
             total = self.accelerator.reduce(total.to(self.args.device, torch.float32), reduction="sum").cpu()
             metrics = {f"{metric_key_prefix}_loss": float(total[0] / total[1])}
@@ -109,14 +113,16 @@ def build_trainer(
                 mark_complete(folder, window)
 
     watch = Watch()
-    callbacks: list[Any] = [make_callback(events, stop, watch, device_kind, pulse)]
+    callbacks: list[Any] = [ranks.callback(stop), make_callback(events, stop, watch, device_kind, pulse)]
     if job.recipe.trainer.early_stop_patience is not None:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=job.recipe.trainer.early_stop_patience))
     trainer = Trainer(
         model=model,
         args=SFTConfig(**sft_arguments(job, plan, device_kind)),
         train_dataset=_dataset(train_rows),
-        eval_dataset=_dataset(held_out_rows) if plan.evaluates and held_out_rows else None,
+        eval_dataset=_dataset(ranks.dealt(held_out_rows, job.recipe.trainer.per_device_batch_size))
+        if plan.evaluates and held_out_rows
+        else None,
         processing_class=tokenizer,
         callbacks=callbacks,
     )

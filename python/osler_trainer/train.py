@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +28,7 @@ from .heartbeat import HEARTBEAT_SECONDS, HeartbeatThread, Pulse
 from .job import TrainJob, read_job
 from .memory import Setup, architecture_in
 from .plan import Machine, Plan, make_plan
+from .ranks import Ranks
 from .reference import reference_after_training
 from .rows import read_rows
 from .sft import build_trainer, train
@@ -39,28 +41,36 @@ def train_command(job_file: Path, events: EventWriter, heartbeat_seconds: float 
     """Run the job; every end is an event and an exit code: 0, 1 failed, 2 bad job, 3 missing prerequisite, 130 stopped."""
     stop = StopSignal()
     stop.install()
+    ranks = Ranks()
+    ranks.die_with_parent()
     pulse = Pulse()
     with HeartbeatThread(events, pulse, heartbeat_seconds):
-        return _run_job(job_file, events, stop, pulse)
+        return _run_job(job_file, events, stop, pulse, ranks)
 
 
-def _run_job(job_file: Path, events: EventWriter, stop: StopSignal, pulse: Pulse) -> int:
+def _run_job(job_file: Path, events: EventWriter, stop: StopSignal, pulse: Pulse, ranks: Ranks) -> int:
     job: TrainJob | None = None
     training: _Training | None = None
     try:
         job = read_job(job_file)
         if job.dry_run:
-            return dry_run(job, events, stop, pulse)
-        with only_trainer(job.outputs):
-            training = _Training(job, events, stop, pulse)
+            return dry_run(job, events, stop, pulse) if ranks.is_main else 0
+        job = job.model_copy(update={"threads": ranks.threads(job.threads)})
+        with only_trainer(job.outputs) if ranks.is_main else nullcontext():
+            ranks.watch(job.outputs)
+            training = _Training(job, events, stop, pulse, ranks)
             return training.run()
     except StopRequested:
-        events.emit(Stopped(step=0, total_steps=0))
+        if job is None or not ranks.has_failed(job.outputs):
+            events.emit(Stopped(step=0, total_steps=0))
         return EXIT_STOPPED
     except Exception as error:  # the last line of defence: whatever a library raises becomes an event
         traceback.print_exc(file=sys.stderr)
         failure = explain(error, job, training.situation if training is not None else None)
-        events.emit(Failed(reason=failure.reason, message=failure.message, next_step=failure.next_step))
+        if job is None or ranks.claim_failure(job.outputs):
+            if job is not None:
+                events.speak_up()
+            events.emit(Failed(reason=failure.reason, message=failure.message, next_step=failure.next_step))
         return failure.exit_code
 
 
@@ -81,8 +91,8 @@ class _Prepared:
 class _Training:
     """The stages of one run, in order."""
 
-    def __init__(self, job: TrainJob, events: EventWriter, stop: StopSignal, pulse: Pulse) -> None:
-        self.job, self.events, self.stop, self.pulse = job, events, stop, pulse
+    def __init__(self, job: TrainJob, events: EventWriter, stop: StopSignal, pulse: Pulse, ranks: Ranks) -> None:
+        self.job, self.events, self.stop, self.pulse, self.ranks = job, events, stop, pulse, ranks
         self.out = Path(job.output_dir)
         self.step, self.total_steps = 0, 0
         self.situation: Situation | None = None
@@ -94,7 +104,7 @@ class _Training:
             self._stage("preparing")
             ready = self._prepare()
             self.pulse.worked()
-            checkpoint = self._checkpoint()
+            checkpoint = self.ranks.from_main(self._checkpoint)
             adapted = ready.backend.adapt(self.job, ready.plan, ready.base)
             self.pulse.worked()
             self._tell_start(ready, adapted, checkpoint)
@@ -108,6 +118,7 @@ class _Training:
                 ready.machine.device.kind,
                 self.events,
                 self.stop,
+                self.ranks,
                 self.pulse,
             )
             self._stage("training")
@@ -115,12 +126,14 @@ class _Training:
             self.step, self.total_steps = trainer.state.global_step, trainer.state.max_steps
             if self.stop.requested:
                 raise StopRequested
-            if trainer.accelerator.is_main_process:
+            self.ranks.leave()
+            if self.ranks.is_main:
                 self._save(ready, trainer.accelerator.unwrap_model(adapted.model))
                 self._merge(ready, adapted.model)
                 self._reference(ready, adapted.model)
         except StopRequested:
-            self.events.emit(Stopped(step=self.step, total_steps=self.total_steps))
+            if not self.ranks.has_failed(self.job.outputs):
+                self.events.emit(Stopped(step=self.step, total_steps=self.total_steps))
             return EXIT_STOPPED
         self.events.emit(
             Finished(
@@ -138,6 +151,7 @@ class _Training:
         set_environment(job)
         backend = choose_backend(job.recipe.backend)
         backend.import_libraries()
+        self.ranks.join()
         import torch
 
         torch.set_num_threads(job.threads)
@@ -185,6 +199,7 @@ class _Training:
                     "maxLengthTokens": job.recipe.base.max_length_tokens,
                     "lossOn": job.recipe.trainer.loss_on,
                     "threads": job.threads,
+                    "processes": self.ranks.count,
                     "padToken": ready.tokenizer.pad_token,
                     "templateSha256": ready.template.sha256,
                     "resumedFrom": str(checkpoint) if checkpoint is not None else None,
@@ -223,7 +238,7 @@ class _Training:
             self.events.notice(f'"{path.name}" is incomplete and is not used')
         return complete[-1] if complete else None
 
-    def _stage(self, stage: Literal["preparing", "training", "saving", "merging"]) -> None:
+    def _stage(self, stage: Literal["preparing", "training", "saving", "merging", "reference"]) -> None:
         self.pulse.worked()
         self.events.emit(Stage(stage=stage))
 

@@ -254,6 +254,38 @@ export const OSLER_ERR_MODEL_NOT_PROMOTED = createError(
   'No model is promoted, so "%s" names none. Promote a run with "npx osler promote".',
   404,
 );
+export const OSLER_ERR_LAUNCHER_FILE = createError(
+  'OSLER_ERR_LAUNCHER_FILE',
+  '"%s" has %s problem(s):\n%s\ndocs/launchers.md shows what it may hold.',
+  400,
+);
+export const OSLER_ERR_LAUNCHER_UNKNOWN = createError(
+  'OSLER_ERR_LAUNCHER_UNKNOWN',
+  'There is no launcher "%s". Known are: %s. Describe further ones in "%s"; docs/launchers.md says how.',
+  400,
+);
+export const OSLER_ERR_LAUNCHER_UNREACHABLE = createError(
+  'OSLER_ERR_LAUNCHER_UNREACHABLE',
+  'Launcher "%s" cannot be reached: %s. Check the address in launchers.json, that the host is up, and the way to it, then run the same command again.',
+  502,
+);
+export const OSLER_ERR_LAUNCHER_HOST_KEY = createError('OSLER_ERR_LAUNCHER_HOST_KEY', 'The host of launcher "%s" is not trusted: %s', 502);
+export const OSLER_ERR_LAUNCHER_KEY_REFUSED = createError(
+  'OSLER_ERR_LAUNCHER_KEY_REFUSED',
+  'The host of launcher "%s" does not let us in: %s. Add the public key to ~/.ssh/authorized_keys there, or name another one as identityFile in launchers.json; try it with: %s',
+  502,
+);
+export const OSLER_ERR_LAUNCHER_UNSUITABLE = createError(
+  'OSLER_ERR_LAUNCHER_UNSUITABLE',
+  'Launcher "%s" cannot run this training: %s',
+  424,
+);
+export const OSLER_ERR_LAUNCHER_DISK = createError(
+  'OSLER_ERR_LAUNCHER_DISK',
+  'The disk of launcher "%s" is too full: %s. Remove old folders under runs/ and models/ there, or set workDir to a larger disk; then run the same command again.',
+  507,
+);
+export const OSLER_ERR_LAUNCHER_ARTIFACT = createError('OSLER_ERR_LAUNCHER_ARTIFACT', '"%s" of launcher "%s" was not taken over: %s', 502);
 
 export const OSLER_ERR_HUB_FAILED = createError('OSLER_ERR_HUB_FAILED', '"%s" could not be fetched from the Hub: %s', 502);
 export const OSLER_ERR_HUB_CHECKSUM = createError(
@@ -300,6 +332,11 @@ const PREREQUISITE_CODES = new Set([
   'OSLER_ERR_STORE_NEWER',
   'OSLER_ERR_STORE_CORRUPT',
   'OSLER_ERR_STORE_MIGRATION',
+  'OSLER_ERR_LAUNCHER_UNREACHABLE',
+  'OSLER_ERR_LAUNCHER_HOST_KEY',
+  'OSLER_ERR_LAUNCHER_KEY_REFUSED',
+  'OSLER_ERR_LAUNCHER_UNSUITABLE',
+  'OSLER_ERR_LAUNCHER_DISK',
   'OSLER_ERR_HUB_FAILED',
   'OSLER_ERR_HUB_CHECKSUM',
   'OSLER_ERR_HUB_PUSH',

@@ -104,16 +104,20 @@ async function makeEnvironment(options: MakeOptions): Promise<void> {
   );
 }
 
-/** Environment of every Python program of ours. */
+/** Settings of every Python program of ours, on whatever machine it runs. */
+export const trainerSettings = {
+  // Threads that wait sleep instead of spinning: another busy process then costs its share, not a tenfold slowdown.
+  OMP_WAIT_POLICY: 'PASSIVE',
+  PYTHONUNBUFFERED: '1',
+  TOKENIZERS_PARALLELISM: 'false',
+  HF_HUB_DISABLE_TELEMETRY: '1',
+  // torchrun hands a wish to stop on to its processes and ends them after so many seconds; 30 may be less than a step.
+  TORCH_ELASTIC_SHUTDOWN_TIMEOUT: '300',
+} as const;
+
+/** Environment of every Python program of ours on this machine. */
 export function trainerEnvironment(): NodeJS.ProcessEnv {
-  return childEnvironment({
-    // Threads that wait sleep instead of spinning: another busy process then costs its share, not a tenfold slowdown.
-    OMP_WAIT_POLICY: 'PASSIVE',
-    PYTHONPATH: trainerSources,
-    PYTHONUNBUFFERED: '1',
-    TOKENIZERS_PARALLELISM: 'false',
-    HF_HUB_DISABLE_TELEMETRY: '1',
-  });
+  return childEnvironment({ ...trainerSettings, PYTHONPATH: trainerSources });
 }
 
 /** A Python of 3.11 or newer (TRL 1.15.0 and its dependencies want no less) that can make virtual environments. */

@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import type { TrainerHandle } from '../core/schema/run.ts';
 import { OSLER_ERR_PYTHON_SETUP } from '../core/errors.ts';
+import { trainerArguments } from './launchers/trainer-arguments.ts';
 import { trainerEnvironment } from './python-environment.ts';
 import { findProcess, processTree } from './process-tree.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -16,6 +17,7 @@ export type LocalTrainer = Extract<TrainerHandle, { kind: 'local' }>;
 /**
  * Starts the Python trainer on its own: events go to the run's file, logs beside it, and it lives on without us.
  *
+ * @param options.processes more than one: under torchrun
  * @param options.environment on top of what every Python program of ours gets
  * @throws OSLER_ERR_PYTHON_SETUP
  */
@@ -23,6 +25,7 @@ export function startTrainer(options: {
   python: string;
   folder: RunFolder;
   startedAt: string;
+  processes?: number;
   environment?: Readonly<Record<string, string>>;
 }): LocalTrainer {
   const { folder } = options;
@@ -30,7 +33,7 @@ export function startTrainer(options: {
   const log = openSync(folder.log, 'a');
   try {
     // Not execa: it hands no open file to a process that is to outlive it.
-    const child = spawn(options.python, ['-m', 'osler_trainer', 'train', folder.job], {
+    const child = spawn(options.python, trainerArguments(folder.job, options.processes ?? 1), {
       detached: true,
       stdio: ['ignore', events, log],
       env: { ...trainerEnvironment(), ...options.environment },

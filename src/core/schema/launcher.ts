@@ -10,7 +10,12 @@ export const SshLauncher = z.strictObject({
     .describe('host, user@host, or a name of ~/.ssh/config'),
   port: z.int().min(1).max(65_535).optional(),
   identityFile: z.string().min(1).optional().describe('private key; left out: as ssh chooses'),
-  python: z.string().min(1).default('python3').describe('interpreter there that has the requirements'),
+  knownHostsFile: z.string().min(1).optional().describe('file with the host’s key; left out: ~/.ssh/known_hosts and the system’s'),
+  python: z
+    .string()
+    .min(1)
+    .default('python3')
+    .describe('interpreter there that has the requirements; relative, or "~/…": to the home folder'),
   workDir: z.string().min(1).default('.osler-runs').describe('folder there for runs; relative: to the home folder'),
   threads: z.int().min(1).optional().describe('CPU threads there; left out: its cores'),
 });
@@ -23,7 +28,7 @@ export const RayLauncher = z.strictObject({
   storage: z.string().min(1).describe('absolute folder that this machine and the cluster share'),
   python: z.string().min(1).default('python3').describe('interpreter of the workers that has the requirements'),
   gpus: z.number().min(0).default(1).describe('GPUs that the job reserves'),
-  threads: z.int().min(1).optional().describe('CPU threads there; left out: its cores'),
+  threads: z.int().min(1).optional().describe('CPU threads there; left out: as many as here'),
 });
 export type RayLauncher = z.infer<typeof RayLauncher>;
 

@@ -42,4 +42,6 @@ export interface Launcher {
   sync(trainer: TrainerHandle, folder: RunFolder): Promise<void>;
   /** Brings artifacts into the run's folder, each file checked by its sha256; what is here already is not fetched again. */
   fetch(trainer: TrainerHandle, folder: RunFolder, artifacts: readonly TrainedArtifact[], signal?: AbortSignal): Promise<void>;
+  /** Removes the run's folder there, once all of it that is wanted was fetched; nothing while its trainer runs. Left out where it writes here. */
+  clean?(trainer: TrainerHandle): Promise<void>;
 }

@@ -39,7 +39,7 @@ export class LocalLauncher implements Launcher {
     if (pid !== undefined) return { kind: 'local', pid, startedAt };
     const environment: Record<string, string> = {};
     if (devices.length > 0) environment['CUDA_VISIBLE_DEVICES'] = slots.map((slot) => devices[slot]).join(',');
-    return startTrainer({ python, folder, startedAt, environment });
+    return startTrainer({ python, folder, startedAt, processes, environment });
   }
 
   async isAlive(trainer: TrainerHandle, folder: RunFolder): Promise<boolean> {
