@@ -35,6 +35,8 @@ export interface CardFacts {
   readonly hasModelfile: boolean;
   readonly exportNotices: readonly string[];
   readonly certificate: CardCertificate | undefined;
+  /** Files of weights in the repository that the certificate does not cover. */
+  readonly uncertified: readonly string[];
   readonly evaluation: CardEvaluation | undefined;
   readonly oslerVersion: string;
 }

@@ -5,13 +5,14 @@ import type { PushManifest } from '../../core/hub/push-manifest.ts';
 import type { PushFile } from '../../core/hub/push-files.ts';
 import type { RunFolder } from '../run-folder.ts';
 import type { CardFacts } from './card-facts.ts';
+import { uncertifiedOf } from './certificate-for-card.ts';
 import { renderModelCard, renderNotice } from './model-card.ts';
 import { adapterGgufPath, partsOf, publishFiles, type PublishedPart } from './publish-files.ts';
 import { publicJson } from './public-text.ts';
 import type { RunArtifacts } from './run-artifacts.ts';
 
 /** A card's facts but for what the repository holds, which shows when it is looked at. */
-export type CardDraft = Omit<CardFacts, 'parts' | 'ggufTypes' | 'hasAdapterGguf' | 'hasModelfile'>;
+export type CardDraft = Omit<CardFacts, 'parts' | 'ggufTypes' | 'hasAdapterGguf' | 'hasModelfile' | 'uncertified'>;
 
 /**
  * All files of a push: what is asked for of the run, and beside it card, notice, licences, recipe and certificate, which tell of what an
@@ -28,13 +29,16 @@ export async function composeRepository(
   const { run, home, base, repo } = draft;
   const { name } = run.recipe.output;
   const model = await publishFiles(artifacts, parts, { repo, name, home, base });
-  const paths = [...model, ...(former?.files ?? [])].map((file) => file.path);
+  const sums = model.map(({ path: to, content }) => ({ path: to, sha256: 'file' in content ? content.sha256 : null }));
+  const all = [...sums, ...(former?.files ?? []).filter((file) => sums.every((other) => other.path !== file.path))];
+  const paths = all.map((file) => file.path);
   const facts: CardFacts = {
     ...draft,
     parts: partsOf(paths),
     ggufTypes: ggufTypesOf(paths, name),
     hasAdapterGguf: paths.includes(adapterGgufPath(name)),
     hasModelfile: paths.includes('Modelfile'),
+    uncertified: uncertifiedOf(draft.certificate, all),
   };
   const card = renderModelCard(facts);
   const notice = await withBaseNotice(renderNotice(facts), base.files);

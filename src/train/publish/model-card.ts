@@ -2,7 +2,8 @@ import type { CardFacts } from './card-facts.ts';
 import { cardFrontMatter } from './card-front-matter.ts';
 import { trainingSections } from './card-training.ts';
 import { useSections } from './card-use.ts';
-import { escapeMarkdown, markdownTable } from './public-text.ts';
+import { isFullyCertified } from './certificate-for-card.ts';
+import { escapeMarkdown, markdownTable, publicText } from './public-text.ts';
 
 /** The repository's README.md: what the model is, how it was made, what was checked and measured, and what it must not be used for. */
 export function renderModelCard(facts: CardFacts): string {
@@ -41,14 +42,18 @@ function introduction({ base, data, parts, ggufTypes }: CardFacts): string {
   return `${link}, tuned with LoRA on medical questions with written-out reasoning (${escapeMarkdown(data.name)}): it thinks first, then answers. This repository holds ${holds.join(', ')}.`;
 }
 
-function certificateSection({ certificate }: CardFacts): string {
+function certificateSection({ certificate, uncertified, home }: CardFacts): string {
   if (certificate === undefined)
     return 'There is none: nobody checked that the exported files compute what was trained. Do not rely on them being the trained model.';
-  const verdict = certificate.passed
-    ? 'The exported files were compared with the trained weights, and every check passed (`certificate.json`).'
-    : '**At least one check failed (`certificate.json`): the exported files may not be the model that was trained.**';
-  const rows = certificate.checks.map(({ title, status, detail }) => [title, status, detail].map(escapeMarkdown));
-  return `${verdict}\n\n${markdownTable(['check', 'result', 'detail'], rows)}`;
+  const open = certificate.checks.filter(({ status }) => status !== 'passed').length;
+  const verdict = !certificate.passed
+    ? '**At least one check failed (`certificate.json`): the exported files may not be the model that was trained.**'
+    : open === 0
+      ? 'The exported files were compared with the trained weights, and every check passed (`certificate.json`).'
+      : `The exported files were compared with the trained weights; no check failed, but **${open} of ${certificate.checks.length} were not run**, and show nothing (\`certificate.json\`).`;
+  const rest = uncertified.length === 0 ? '' : `**Not covered by it:** ${uncertified.map((file) => `\`${file}\``).join(', ')}.`;
+  const rows = certificate.checks.map(({ id, title, status, detail }) => [id, title, status, publicText(detail, home)].map(escapeMarkdown));
+  return [verdict, rest, markdownTable(['check', 'what', 'result', 'detail'], rows)].filter((block) => block !== '').join('\n\n');
 }
 
 function evaluationSection({ evaluation }: CardFacts): string {
@@ -64,7 +69,7 @@ function evaluationSection({ evaluation }: CardFacts): string {
     .join('\n\n');
 }
 
-function limits({ base, source, certificate, evaluation, data }: CardFacts): string {
+function limits({ base, source, certificate, uncertified, evaluation, data }: CardFacts): string {
   const lines = [
     'It is a language model: it invents findings, doses and references, and sounds as sure when it is wrong.',
     'The thought that it writes is text, too, and no account of how the answer came about.',
@@ -73,7 +78,9 @@ function limits({ base, source, certificate, evaluation, data }: CardFacts): str
       : `It was tuned on ${source.data.trainRows} rows. That changes form more than knowledge: what the base does not know, it does not know.`,
     `It has whatever bias and gaps ${escapeMarkdown(base.name)} and ${escapeMarkdown(data.name)} have; patients of every age, sex and origin are not equally present in them.`,
     evaluation === undefined ? 'Nobody has measured how often it is right.' : '',
-    certificate?.passed === true ? '' : 'Nobody has shown that the exported files compute what was trained.',
+    certificate !== undefined && isFullyCertified(certificate) && uncertified.length === 0
+      ? ''
+      : 'It was not shown of all files here that they compute what was trained.',
     /smollm2?-135m/i.test(base.name) ? 'Its base has 135 million parameters and is far too small to know medicine.' : '',
     'Prompts may hold data about patients: run it where these may be, and do not send them elsewhere.',
   ];

@@ -1,9 +1,9 @@
 import path from 'node:path';
 
-/** A text of this machine as others may read it: of a path only the last name is left. */
+/** A text of this machine as others may read it: of a path only the last name is left, of one inside a text what is below the home. */
 export function publicText(text: string, home: string): string {
   if (text.startsWith(home) || path.isAbsolute(text) || /^\.{1,2}[/\\]|^~[/\\]|^[a-z]:[/\\]/i.test(text)) return path.basename(text);
-  return text;
+  return text.replaceAll(`${home}${path.sep}`, '');
 }
 
 /** JSON with `publicText` for every text in it. */

@@ -43,6 +43,7 @@ const facts: CardFacts = {
   hasModelfile: false,
   exportNotices: [],
   certificate: undefined,
+  uncertified: [],
   evaluation: undefined,
   oslerVersion: '0.1.0',
 };
@@ -94,7 +95,7 @@ describe('renderModelCard', () => {
     const checks = [{ id: 'kl', title: 'KL | of q8\\_0', status: 'failed', detail: '0.3 > 0.1' }];
     const failed = renderModelCard({ ...facts, certificate: { passed: false, checks } });
     expect(failed).toContain('**At least one check failed');
-    expect(failed).toContain('| KL \\| of q8\\\\\\_0 | failed | 0.3 &gt; 0.1 |');
+    expect(failed).toContain('| kl | KL \\| of q8\\\\\\_0 | failed | 0.3 &gt; 0.1 |');
     const passed = renderModelCard({
       ...facts,
       certificate: { passed: true, checks: [] },
@@ -103,6 +104,19 @@ describe('renderModelCard', () => {
     expect(passed).toContain('every check passed');
     expect(passed).toContain('**No difference shown.**\n\n### Accuracy\n\n- too small');
     expect(passed).not.toContain('Nobody has measured how often it is right');
+  });
+
+  it('says of a certificate what it does not show: checks that were not run, files that it does not cover', () => {
+    const checks = [
+      { id: 'a', title: 'A', status: 'passed', detail: 'in /home/ann/.osler/runs/run-1/merged all differ' },
+      { id: 'b', title: 'B', status: 'notRun', detail: 'no held-out rows' },
+    ];
+    const card = renderModelCard({ ...facts, certificate: { passed: true, checks }, uncertified: ['x-Q4_K_M.gguf'] });
+    expect(card).toContain('no check failed, but **1 of 2 were not run**');
+    expect(card).not.toContain('every check passed');
+    expect(card).toContain('**Not covered by it:** `x-Q4_K_M.gguf`.');
+    expect(card).toContain('It was not shown of all files here');
+    expect(card).toContain('in runs/run-1/merged all differ');
   });
 
   it('shows how to use what is there and nothing else', () => {

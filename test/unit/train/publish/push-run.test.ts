@@ -2,6 +2,7 @@ import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sha256OfFile } from '../../../../src/core/digest.ts';
 import { tryLockFolder } from '../../../../src/core/folder-lock.ts';
 import { openStore } from '../../../../src/core/store.ts';
 import { ModelStore } from '../../../../src/train/model-store.ts';
@@ -149,8 +150,7 @@ describe('pushRun', () => {
 
   it('takes what export.json lists: all GGUF files, the adapter as GGUF, and the Modelfile with the names of the repository', async () => {
     const { folder } = made;
-    const digest = (file: string) =>
-      import('../../../../src/core/digest.ts').then(({ sha256OfFile }) => sha256OfFile(path.join(folder.root, file)));
+    const digest = (file: string) => sha256OfFile(path.join(folder.root, file));
     writeFileSync(path.join(folder.root, 'merged-q4_k_m.gguf'), 'four bits');
     writeFileSync(path.join(folder.root, 'adapter-f16.gguf'), 'adapter');
     writeFileSync(path.join(folder.root, 'Modelfile'), 'FROM ./merged-q8_0.gguf\nTEMPLATE """{{ .Prompt }}"""\n');
@@ -176,6 +176,20 @@ describe('pushRun', () => {
     expect(textOf('README.md')).toContain('Some tensors stay in 16 bit.');
     appendFileSync(path.join(folder.root, 'merged-q4_k_m.gguf'), 'more');
     expect((await errorOf(() => push())).message).toContain('is not as it was written');
+  });
+
+  it('says in the card which weights the certificate covers, and sends it along without paths of this machine', async () => {
+    const merged = await sha256OfFile(path.join(made.folder.merged, 'model.safetensors'));
+    const checks = [{ id: 'weights/merged', title: 'Weights', status: 'passed', detail: `read ${made.folder.merged}` }];
+    writeFileSync(
+      path.join(made.folder.root, 'certificate.json'),
+      JSON.stringify({ passed: true, checks, subject: { files: [{ sha256: merged }] } }),
+    );
+    const outcome = await push();
+    expect(textOf('README.md')).toContain(`**Not covered by it:** \`adapter/adapter_model.safetensors\`, \`${name}-Q8_0.gguf\`.`);
+    expect(textOf('certificate.json')).toContain('weights/merged');
+    expect(textOf('certificate.json')).not.toContain(home);
+    expect(outcome.notices.join(' ')).not.toContain('no certificate');
   });
 
   it('in a dry run writes the card and names what it would send, without a token too', async () => {
