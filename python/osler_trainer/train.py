@@ -253,6 +253,10 @@ def _save_adapter(job: TrainJob, model: Any, folder: Path) -> None:
         for config in model.peft_config.values():
             config.base_model_name_or_path = base.ref
             config.revision = base.revision
+    for config in model.peft_config.values():
+        # A set, written in another order by each process: the same adapter would have another checksum.
+        if isinstance(config.target_modules, set):
+            config.target_modules = sorted(config.target_modules)
     # "auto" would ask the Hub whether the vocabulary was resized.
     model.save_pretrained(str(folder), save_embedding_layers=False)
     # peft's empty model card; the project writes its own when it publishes.
