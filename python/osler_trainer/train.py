@@ -21,12 +21,13 @@ from .environment import check_length, set_environment
 from .errors import EXIT_STOPPED, BadJob, StopRequested, TrainerError
 from .events import DatasetReady, EventWriter, Failed, Finished, Stage, Started, Stopped
 from .export import write_settings, write_tokenizer
-from .failures import Situation, explain
+from .failures import Situation, explain, first_line
 from .folders import atomic_folder
 from .heartbeat import HEARTBEAT_SECONDS, HeartbeatThread, Pulse
 from .job import TrainJob, read_job
 from .memory import Setup, architecture_in
 from .plan import Machine, Plan, make_plan
+from .reference import reference_after_training
 from .rows import read_rows
 from .sft import build_trainer, train
 from .stop import StopSignal
@@ -117,6 +118,7 @@ class _Training:
             if trainer.accelerator.is_main_process:
                 self._save(ready, trainer.accelerator.unwrap_model(adapted.model))
                 self._merge(ready, adapted.model)
+                self._reference(ready, adapted.model)
         except StopRequested:
             self.events.emit(Stopped(step=self.step, total_steps=self.total_steps))
             return EXIT_STOPPED
@@ -244,6 +246,15 @@ class _Training:
             write_settings(ready.base.folder, dtype, ready.tokenizer, part)
             write_tokenizer(ready.base.folder, ready.template.text, ready.tokenizer.pad_token, part)
         self.events.emit(artifact("merged", merged, self.pulse.worked))
+
+    def _reference(self, ready: _Prepared, model: Any) -> None:
+        self._stage("reference")
+        try:
+            folder = reference_after_training(self.job, model, is_patched=ready.backend.name == "unsloth")
+            self.events.emit(artifact("reference", folder))
+        except Exception as error:  # the training is done and saved; the certificate makes its reference by itself then
+            traceback.print_exc(file=sys.stderr)
+            self.events.notice(f"no reference for the certificate was made: {first_line(str(error) or type(error).__name__)}")
 
 
 def _save_adapter(job: TrainJob, model: Any, folder: Path) -> None:

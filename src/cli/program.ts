@@ -1,11 +1,15 @@
 import { Command } from 'commander';
 import { backupCommand } from './backup.ts';
+import { certifyCommand } from './certify.ts';
 import { cleanCommand } from './clean.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { engineCommand } from './engine.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
 import { keysCommand } from './keys.ts';
+import { pushCommand } from './push.ts';
+import { promoteCommand } from './promote.ts';
 import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
 import { trainCommand } from './train.ts';
@@ -18,6 +22,10 @@ export const program = new Command('osler')
   .addCommand(demoCommand())
   .addCommand(trainCommand())
   .addCommand(runsCommand())
+  .addCommand(exportCommand())
+  .addCommand(pushCommand())
+  .addCommand(certifyCommand())
+  .addCommand(promoteCommand())
   .addCommand(serveCommand())
   .addCommand(evaluateCommand())
   .addCommand(doctorCommand())

@@ -6,6 +6,7 @@ import { messageOf, OSLER_ERR_INTERRUPTED, OSLER_ERR_SERVER_BIND, OSLER_ERR_SERV
 import { readEvaluationProgress } from '../eval/evaluation-progress.ts';
 import { buildApp } from '../server/app.ts';
 import { Drain } from '../server/drain.ts';
+import { checkTraining } from '../server/training-check.ts';
 import { ServedModels } from '../server/served-model.ts';
 import { type CliContext, openContext } from './context.ts';
 import { portNumber, positiveNumber, secondsNumber, wholeNumber } from './flag-values.ts';
@@ -114,6 +115,8 @@ export async function serveUntilStopped(
   const app = await buildApp({
     models: new ServedModels(opened.map(({ model }) => model)),
     trainings: context.trainings,
+    checkTraining: async (recipe, options) => await checkTraining(recipe, context, options),
+    pushes: context.pushes,
     evaluations: async () => await readEvaluationProgress(config.home),
     clock: context.clock,
     keys: context.keys,

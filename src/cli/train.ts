@@ -1,7 +1,16 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { Command } from 'commander';
-import { OSLER_ERR_RUN_STATE } from '../core/errors.ts';
+import { childEnvironment } from '../core/config.ts';
+import { packageRoot } from '../core/package-root.ts';
 import type { Recipe } from '../core/schema/recipe.ts';
+import type { Run } from '../core/schema/run.ts';
 import { parseAssignments, resolveRecipe } from '../train/recipe.ts';
+import { splitSettings } from '../train/data/split-slice.ts';
+import { requireCheck, runCheck } from './check-training.ts';
 import { type CliContext, openContext } from './context.ts';
 import { interruptSignal } from './interrupt.ts';
 import { createReporter, type Reporter } from './progress.ts';
@@ -10,10 +19,16 @@ import { showTraining } from './training-report.ts';
 interface TrainFlags {
   readonly preset: string;
   readonly data?: string;
+  readonly split?: string;
   readonly base?: string;
   readonly template?: string;
   readonly set: string[];
+  readonly on: string;
   readonly resume?: string;
+  readonly check?: boolean;
+  readonly items: string[];
+  readonly ignoreEstimates?: boolean;
+  readonly detach?: boolean;
   readonly showRecipe?: boolean;
   readonly json?: boolean;
 }
@@ -23,7 +38,8 @@ export function trainCommand(): Command {
   return new Command('train')
     .description('train a LoRA adapter on medical questions with reasoning, merge it and export it as GGUF')
     .option('--preset <name>', 'smoke, tutorial, recommended, or the path of a recipe file', 'smoke')
-    .option('--data <ref>', 'JSON or JSON Lines file of rows, or a Hub data set id')
+    .option('--data <ref>', 'file of rows (JSON, JSON Lines, CSV, Parquet), folder of such, or Hub data set owner/name[@revision][:path]')
+    .option('--split <slice>', 'split of the data set, and which rows of it: train, train[0:500], train[:10%], train[-100:]')
     .option('--base <ref>', 'base model: path, registry id or Hub id')
     .option('--template <file>', 'Jinja chat template in place of the preset’s')
     .option(
@@ -32,25 +48,40 @@ export function trainCommand(): Command {
       (word: string, words: string[]) => [...words, word],
       [],
     )
-    .option('--resume <run>', 'go on with a run that was stopped')
+    .option('--on <launcher>', 'where to train: local, or a name of launchers.json', 'local')
+    .option('--resume <run>', 'go on with a run that was stopped, has failed, or whose process has died')
+    .option('--check', 'say what would go wrong, and with which setting it is mended; start nothing (ends with 3 on an error)')
+    .option(
+      '--items <file>',
+      'evaluation items to look for among the training rows, beside the benchmarks; with --check',
+      (word: string, words: string[]) => [...words, word],
+      [],
+    )
+    .option('--ignore-estimates', 'start although memory or disk are estimated to be short')
+    .option('--detach', 'train in the background, and return at once')
     .option('--show-recipe', 'print the resolved recipe and do nothing')
     .option('--json', 'print the run as JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  osler train --preset smoke --data rows.jsonl --base smollm2-135m-instruct\n  osler train --preset tutorial --show-recipe\n  osler train --resume run-20261123t2305-1a2b3c4d',
+      '\nExamples:\n  osler train --check --preset tutorial --split "train[0:500]"\n  osler train --preset smoke --data rows.jsonl --base smollm2-135m-instruct\n  osler train --preset tutorial --show-recipe\n  osler train --resume run-20261123t2305-1a2b3c4d',
     )
     .action(async (flags: TrainFlags) => runTrain(flags));
 }
 
 /** The recipe that flags ask for. */
-export async function recipeOf(flags: Pick<TrainFlags, 'preset' | 'data' | 'base' | 'template' | 'set'>): Promise<Recipe> {
+export async function recipeOf(flags: Pick<TrainFlags, 'preset' | 'data' | 'split' | 'base' | 'template' | 'set'>): Promise<Recipe> {
   const set = {
     ...(flags.data !== undefined && { 'data.ref': flags.data }),
+    ...(flags.split !== undefined && recipeFields(splitSettings(flags.split))),
     ...(flags.base !== undefined && { 'base.ref': flags.base }),
     ...(flags.template !== undefined && { template: flags.template }),
     ...parseAssignments(flags.set),
   };
   return await resolveRecipe({ preset: flags.preset, set });
+}
+
+function recipeFields(settings: ReturnType<typeof splitSettings>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [`data.${name}`, value]));
 }
 
 async function runTrain(flags: TrainFlags): Promise<void> {
@@ -61,7 +92,11 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   }
   const context = openContext();
   const reporter = createReporter(context.config);
-  const id = recipe === undefined ? resumable(context, flags.resume ?? '') : await startRun(context, recipe);
+  if (recipe !== undefined && flags.check === true)
+    return await runCheck(context, recipe, { launcher: flags.on, itemFiles: flags.items, json: flags.json === true }, reporter);
+  const run = recipe === undefined ? await context.trainings.resume(flags.resume ?? '') : await startRun(context, recipe, flags, reporter);
+  if (flags.detach === true) return await detach(context, run, flags.json === true);
+  const { id } = run;
   await trainWithProgress(context, id, reporter);
   const model = context.models.find(id);
   if (flags.json === true) process.stdout.write(`${JSON.stringify({ run: id, model })}\n`);
@@ -83,13 +118,25 @@ export async function trainWithProgress(context: CliContext, id: string, reporte
   }
 }
 
-async function startRun(context: CliContext, recipe: Recipe): Promise<string> {
-  await context.trainings.check(recipe);
-  return context.trainings.create(recipe).run.id;
+async function startRun(context: CliContext, recipe: Recipe, flags: TrainFlags, reporter: Reporter): Promise<Run> {
+  const { on: launcher } = flags;
+  await requireCheck(context, recipe, { launcher, ignoresEstimates: flags.ignoreEstimates === true }, reporter);
+  return context.trainings.create(recipe, null, { launcher }).run;
 }
 
-function resumable(context: CliContext, id: string): string {
-  const run = context.trainings.get(id);
-  if (run.state === 'done' || run.state === 'cancelled') throw new OSLER_ERR_RUN_STATE(id, run.state, 'there is nothing to go on with.');
-  return id;
+/** Hands a queued run to a process of its own, which says what it does in the run's folder. */
+async function detach(context: CliContext, { id }: Run, isJson: boolean): Promise<void> {
+  const { root } = context.trainings.folder(id);
+  await mkdir(root, { recursive: true });
+  const log = openSync(path.join(root, 'osler.log'), 'a');
+  const words = [path.join(packageRoot, 'bin/osler.js'), 'train', '--resume', id];
+  const child = spawn(process.execPath, words, { detached: true, stdio: ['ignore', log, log], env: childEnvironment({}) });
+  closeSync(log);
+  await once(child, 'spawn');
+  child.unref();
+  if (isJson) process.stdout.write(`${JSON.stringify({ run: id })}\n`);
+  else
+    process.stdout.write(
+      `Run ${id} goes on in the background.\nFollow it: npx osler runs show ${id} --follow\nStop it:   npx osler runs stop ${id}\n`,
+    );
 }

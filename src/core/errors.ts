@@ -55,11 +55,8 @@ export const OSLER_ERR_DATA_ROWS = createError(
   '"%s" has %s unusable row(s):\n%s\nMend these lines and start again; nothing was written.',
   400,
 );
-export const OSLER_ERR_DATA_COLUMNS = createError(
-  'OSLER_ERR_DATA_COLUMNS',
-  '"%s" has no column "%s" (it has: %s). Name yours with --set data.columns.question=… (also thought, answer).',
-  400,
-);
+export const OSLER_ERR_DATA_COLUMNS = createError('OSLER_ERR_DATA_COLUMNS', '"%s" has no column %s. %s', 400);
+export const OSLER_ERR_DATA_FORMAT = createError('OSLER_ERR_DATA_FORMAT', '"%s" cannot be read: %s. %s', 400);
 export const OSLER_ERR_DATA_EMPTY = createError('OSLER_ERR_DATA_EMPTY', '"%s" holds no rows%s.', 400);
 
 export const OSLER_ERR_RECIPE_PRESET_UNKNOWN = createError(
@@ -239,7 +236,24 @@ export const OSLER_ERR_TOOL_MISSING = createError('OSLER_ERR_TOOL_MISSING', '"%s
 export const OSLER_ERR_EXPORT_FAILED = createError('OSLER_ERR_EXPORT_FAILED', 'Exporting to "%s" failed: %s', 500);
 
 export const OSLER_ERR_RUN_FAILED = createError('OSLER_ERR_RUN_FAILED', 'Run "%s" failed: %s', 500);
+export const OSLER_ERR_RUN_PREFLIGHT = createError('OSLER_ERR_RUN_PREFLIGHT', 'The training cannot start: %s', 424);
 export const OSLER_ERR_RUN_STATE = createError('OSLER_ERR_RUN_STATE', 'Run "%s" is %s: %s', 409);
+
+export const OSLER_ERR_CERTIFICATE_MEASURE = createError(
+  'OSLER_ERR_CERTIFICATE_MEASURE',
+  'The certificate needs "osler_trainer %s", and it failed: %s. Mend the cause, then certify the run again with "npx osler certify".',
+  500,
+);
+export const OSLER_ERR_CERTIFICATE_BROKEN = createError(
+  'OSLER_ERR_CERTIFICATE_BROKEN',
+  '"%s" is not the file that was certified: %s. Export it again, then run: npx osler certify %s',
+  422,
+);
+export const OSLER_ERR_MODEL_NOT_PROMOTED = createError(
+  'OSLER_ERR_MODEL_NOT_PROMOTED',
+  'No model is promoted, so "%s" names none. Promote a run with "npx osler promote".',
+  404,
+);
 
 export const OSLER_ERR_HUB_FAILED = createError('OSLER_ERR_HUB_FAILED', '"%s" could not be fetched from the Hub: %s', 502);
 export const OSLER_ERR_HUB_CHECKSUM = createError(
@@ -247,6 +261,8 @@ export const OSLER_ERR_HUB_CHECKSUM = createError(
   'File "%s" of "%s" does not have the checksum that the Hub names. It was removed; run the same command again.',
   502,
 );
+export const OSLER_ERR_HUB_PUSH = createError('OSLER_ERR_HUB_PUSH', '"%s" could not be pushed to the Hub: %s', 502);
+export const OSLER_ERR_HUB_PUSH_REFUSED = createError('OSLER_ERR_HUB_PUSH_REFUSED', 'Nothing was pushed to "%s": %s', 409);
 
 export const OSLER_ERR_EVALUATION_MISMATCH = createError(
   'OSLER_ERR_EVALUATION_MISMATCH',
@@ -276,6 +292,7 @@ export function isOslerError(value: unknown): value is OslerError {
 }
 
 const PREREQUISITE_CODES = new Set([
+  'OSLER_ERR_RUN_PREFLIGHT',
   'OSLER_ERR_PYTHON_MISSING',
   'OSLER_ERR_PYTHON_SETUP',
   'OSLER_ERR_TOOL_MISSING',
@@ -285,6 +302,7 @@ const PREREQUISITE_CODES = new Set([
   'OSLER_ERR_STORE_MIGRATION',
   'OSLER_ERR_HUB_FAILED',
   'OSLER_ERR_HUB_CHECKSUM',
+  'OSLER_ERR_HUB_PUSH',
   'OSLER_ERR_ENGINE_LOAD',
   'OSLER_ERR_ENGINE_BACKEND',
   'OSLER_ERR_ENGINE_BUILD',

@@ -1,5 +1,5 @@
 /** A value of GGUF metadata, as far as tests need it. */
-export type GgufValue = string | { readonly uint32: number } | readonly string[];
+export type GgufValue = string | boolean | { readonly uint32: number } | readonly string[];
 
 export interface GgufParts {
   readonly version?: number;
@@ -8,7 +8,7 @@ export interface GgufParts {
 }
 
 const alignment = 32;
-const valueType = { uint32: 4, string: 8, array: 9 };
+const valueType = { uint32: 4, bool: 7, string: 8, array: 9 };
 
 /** Bytes of a small GGUF file, written by hand after ggml's docs/gguf.md; tensor data is zeros. */
 export function ggufBytes({ version = 3, metadata = {}, tensors = [] }: GgufParts): { bytes: Buffer; headerBytes: number } {
@@ -36,6 +36,7 @@ export function ggufBytes({ version = 3, metadata = {}, tensors = [] }: GgufPart
 }
 
 function valueOf(value: GgufValue): Buffer {
+  if (typeof value === 'boolean') return Buffer.concat([uint32(valueType.bool), Buffer.from([Number(value)])]);
   if (typeof value === 'string') return Buffer.concat([uint32(valueType.string), text(value)]);
   if ('uint32' in value) return Buffer.concat([uint32(valueType.uint32), uint32(value.uint32)]);
   return Buffer.concat([uint32(valueType.array), uint32(valueType.string), uint64(value.length), ...value.map(text)]);

@@ -14,13 +14,14 @@ export function progressIn(line: string): BuildProgress | undefined {
 }
 
 const shownCmakeLines = 5;
-const errorLine = /\berror\b[ :]|CMake Error|undefined reference|cannot find -l|No such file|Killed\b|nvcc fatal|^fatal: /i;
+const errorLine =
+  /\berror\b[ :]|CMake Error|undefined reference|cannot find -l|No such file|: not found$|command not found|Killed\b|nvcc fatal|^fatal: /i;
 /** npm's and Node's words about the failure of what they started, and git's about sources without history, which are no failure. */
 const innocentLine = /SpawnError|npm (?:error|ERR!)|not a git repository/;
 
 /** What went wrong, from the output of a build that failed: the first error of compiler, CMake or linker, else the last line. */
 export function failureIn(lines: readonly string[]): string {
-  const trimmed = lines.map((line) => line.trim()).filter((line) => line !== '');
+  const trimmed = lines.map((line) => line.trim()).filter((line) => line !== '' && !/^Node\.js v\d/.test(line));
   const at = trimmed.findIndex((line) => errorLine.test(line) && !innocentLine.test(line));
   const first = trimmed[at];
   if (first === undefined) return trimmed.at(-1) ?? 'it gave no output';

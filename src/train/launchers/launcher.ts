@@ -9,6 +9,8 @@ export interface StartOptions {
   /** Folder of the base model on this machine, or a Hub id that the host fetches by itself. */
   readonly basePath: string;
   readonly processes: number;
+  /** Numbers of the launcher's slots that this run holds, from 0: which GPUs it may use, where there are any. */
+  readonly slots: readonly number[];
   readonly startedAt: string;
   readonly onStep?: ReportStep | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -20,6 +22,8 @@ export type TrainedArtifact = Extract<TrainEvent, { type: 'artifact' }>;
 /**
  * Where trainers run. The trainer is the same program everywhere, lives on without us, and is found again by its handle;
  * its events and log end up in the run's folder, whose file of events is the only thing that others read.
+ *
+ * Where its host does not answer, a call throws: `isAlive` then says nothing, and is asked again.
  */
 export interface Launcher {
   /** `local`, or its name in launchers.json. */

@@ -46,6 +46,13 @@ describe('failureIn', () => {
     expect(failureIn(['c++: fatal error: Killed signal terminated program cc1plus'])).toContain('Killed signal');
   });
 
+  it('names a program that is missing, and not Node’s version under its stack', () => {
+    expect(failureIn(['sh: 1: cmake-js: not found', 'SpawnError: Command npm run exited with code 127', 'Node.js v24.21.0'])).toBe(
+      'sh: 1: cmake-js: not found',
+    );
+    expect(failureIn(['it went wrong', 'Node.js v24.21.0'])).toBe('it went wrong');
+  });
+
   it('gives the last line where no line looks like an error, and says so where there is none', () => {
     expect(failureIn(['one', 'two', ''])).toBe('two');
     expect(failureIn([])).toBe('it gave no output');

@@ -1,0 +1,16 @@
+/** Formats that rows are read from. */
+export type DataFormat = 'json' | 'jsonl' | 'csv' | 'tsv' | 'parquet';
+
+/** What a reader finds, in the order of the file: a row as it stands there, or a place that cannot be read as one. */
+export type SourceItem =
+  | { readonly place: string; readonly value: unknown }
+  | { readonly place: string; readonly problem: string };
+
+/** A file that is being read. */
+export interface SourceTable {
+  /** Names of its columns; null: rows name their own. */
+  readonly columns: readonly string[] | null;
+  /** Wanted columns that can hold no text, with what they hold. */
+  readonly unfit: readonly { readonly column: string; readonly type: string }[];
+  readonly items: AsyncIterable<SourceItem>;
+}

@@ -1,0 +1,33 @@
+import type { quantisedGgufTypes } from '../../core/schema/gguf-type.ts';
+import { produceFile } from './produce-file.ts';
+import { runExportProgram } from './run-export-program.ts';
+
+export interface QuantiseOptions {
+  /** llama-quantize. */
+  readonly program: string;
+  /** GGUF of 16 or 32 bit. */
+  readonly source: string;
+  readonly target: string;
+  readonly type: (typeof quantisedGgufTypes)[number];
+  readonly threads: number;
+  readonly expectedBytes: number;
+  /** Looks at the file before it gets its name; what it throws goes on. */
+  readonly check: (file: string) => Promise<void>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Makes a K-quant, whole or not at all. Throws OSLER_ERR_EXPORT_FAILED, OSLER_ERR_DISK_FULL. */
+export async function quantiseGguf(options: QuantiseOptions): Promise<void> {
+  const { program, source, target, type, threads, expectedBytes, signal } = options;
+  await produceFile(target, async (temporary) => {
+    await runExportProgram({
+      program,
+      words: [source, temporary, type.toUpperCase(), String(threads)],
+      writes: temporary,
+      target,
+      expectedBytes,
+      signal,
+    });
+    await options.check(temporary);
+  });
+}
