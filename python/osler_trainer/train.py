@@ -223,7 +223,7 @@ class _Training:
             self.events.notice(f'"{path.name}" is incomplete and is not used')
         return complete[-1] if complete else None
 
-    def _stage(self, stage: Literal["preparing", "training", "saving", "merging"]) -> None:
+    def _stage(self, stage: Literal["preparing", "training", "saving", "merging", "reference"]) -> None:
         self.pulse.worked()
         self.events.emit(Stage(stage=stage))
 
@@ -251,7 +251,7 @@ class _Training:
         self._stage("reference")
         try:
             folder = reference_after_training(self.job, model, is_patched=ready.backend.name == "unsloth")
-            self.events.emit(artifact("reference", folder))
+            self.events.emit(artifact("reference", folder, self.pulse.worked))
         except Exception as error:  # the training is done and saved; the certificate makes its reference by itself then
             traceback.print_exc(file=sys.stderr)
             self.events.notice(f"no reference for the certificate was made: {first_line(str(error) or type(error).__name__)}")
