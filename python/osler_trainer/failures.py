@@ -13,7 +13,7 @@ from .memory import Setup, largest_fit, needed_bytes
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # safetensors writes in Rust and torch.save in C++: neither hands on the number of the error.
 _FULL_TEXTS = ("No space left on device", "os error 28", "os error 122", "os error 27", "Disk quota exceeded", "File too large")
-_TORCH_WRITER_TEXTS = ("PytorchStreamWriter failed", "inline_container", "unexpected pos")
+_TORCH_WRITER_TEXTS = ("PytorchStreamWriter failed", "inline_container", "unexpected pos", "iostream error")
 
 
 @dataclass(frozen=True)

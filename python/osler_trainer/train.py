@@ -266,7 +266,7 @@ class _Training:
         self._stage("reference")
         try:
             folder = reference_after_training(self.job, model, is_patched=ready.backend.name == "unsloth")
-            self.events.emit(artifact("reference", folder))
+            self.events.emit(artifact("reference", folder, self.pulse.worked))
         except Exception as error:  # the training is done and saved; the certificate makes its reference by itself then
             traceback.print_exc(file=sys.stderr)
             self.events.notice(f"no reference for the certificate was made: {first_line(str(error) or type(error).__name__)}")
@@ -279,6 +279,10 @@ def _save_adapter(job: TrainJob, model: Any, folder: Path) -> None:
         for config in model.peft_config.values():
             config.base_model_name_or_path = base.ref
             config.revision = base.revision
+    for config in model.peft_config.values():
+        # A set, written in another order by each process: the same adapter would have another checksum.
+        if isinstance(config.target_modules, set):
+            config.target_modules = sorted(config.target_modules)
     # "auto" would ask the Hub whether the vocabulary was resized.
     model.save_pretrained(str(folder), save_embedding_layers=False)
     # peft's empty model card; the project writes its own when it publishes.
