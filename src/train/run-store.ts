@@ -58,7 +58,7 @@ export class RunStore {
 
   /** Newest first. */
   list(): Run[] {
-    return this.#database.prepare(`${rows} ORDER BY created_at DESC, id DESC`).all().map(runOf);
+    return this.#database.prepare(`${rows} ORDER BY created_at DESC, rowid DESC`).all().map(runOf);
   }
 
   /** Says where a run is now; false where it is done or cancelled already, and stays so. */

@@ -25,7 +25,7 @@ const words = [
   '--set=trainer.warmupSteps=1',
   '--set=trainer.loggingSteps=1',
   '--set=trainer.saveSteps=1',
-  '--set=base.maxLengthTokens=128',
+  '--set=base.maxLengthTokens=512',
   '--set=data.limit=12',
   '--set=data.heldOutRows=0',
   '--json',

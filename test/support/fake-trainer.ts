@@ -3,7 +3,8 @@ import path from 'node:path';
 
 /** What a fake trainer may use: `$root`, the run's folder, and words for events. */
 const prelude = `#!/bin/sh
-job=$4
+# The last word, under torchrun too.
+for job; do :; done
 root=$(dirname "$job")
 at=2026-11-24T09:00:00Z
 stage() { echo "{\\"type\\":\\"stage\\",\\"at\\":\\"$at\\",\\"stage\\":\\"$1\\"}"; }

@@ -160,15 +160,14 @@ describe('RunStore', () => {
     expect(runs.get('run-1').state).toBe('queued');
   });
 
-  it('lists the newest first, and by id within one moment', () => {
+  it('lists the newest first, also within one moment', () => {
     const { runs, clock } = newStore();
-    runs.add('run-a', recipe, null);
-    runs.add('run-b', recipe, null);
+    for (const id of ['run-b', 'run-a', 'run-c']) runs.add(id, recipe, null);
     clock.at = new Date('2026-11-24T00:00:00.000Z');
     runs.add('run-0', recipe, null);
     clock.at = new Date('2026-11-22T00:00:00.000Z');
     runs.add('run-z', recipe, null);
-    expect(runs.list().map(({ id }) => id)).toEqual(['run-0', 'run-b', 'run-a', 'run-z']);
+    expect(runs.list().map(({ id }) => id)).toEqual(['run-0', 'run-c', 'run-a', 'run-b', 'run-z']);
   });
 
   it('says which run is not there', async () => {
