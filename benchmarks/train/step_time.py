@@ -48,13 +48,14 @@ def plain(job: dict, steps: int) -> dict:
     }
 
 
-def ours(job: dict, steps: int, backend: str) -> dict:
+def ours(job: dict, steps: int, backend: str, logging_steps: int = 10) -> dict:
     """One run of the trainer up to the end of training."""
     with tempfile.TemporaryDirectory() as folder:
         recipe = json.loads(json.dumps(job["recipe"]))
         recipe["backend"] = backend
         recipe["trainer"] |= {
             "maxSteps": steps,
+            "loggingSteps": logging_steps,
             "epochs": None,
             "saveSteps": 10_000,
             "evalSteps": None,
@@ -109,7 +110,7 @@ def main() -> None:
                 f"round {number + 1} {arm}: {result['stepSeconds']:.3f} s a step, peak {result['peakMemoryBytes'] / 1e9:.2f} GB", flush=True
             )
     if options.peft_steps > 0:
-        arms["peft"].append(ours(job, options.peft_steps, "peft"))
+        arms["peft"].append(ours(job, options.peft_steps, "peft", logging_steps=5))
         print(f"peft: {arms['peft'][0]['stepSeconds']:.3f} s a step, peak {arms['peft'][0]['peakMemoryBytes'] / 1e9:.2f} GB", flush=True)
     ratios = [a["stepSeconds"] / b["stepSeconds"] for a, b in zip(arms["ours"], arms["plain"], strict=True)]
     summary = {

@@ -12,6 +12,7 @@ import { parseAssignments, resolveRecipe } from '../train/recipe.ts';
 import { splitSettings } from '../train/data/split-slice.ts';
 import { requireCheck, runCheck } from './check-training.ts';
 import { type CliContext, openContext } from './context.ts';
+import { illustrate, illustrationText } from './illustrate.ts';
 import { interruptSignal } from './interrupt.ts';
 import { createReporter, type Reporter } from './progress.ts';
 import { showTraining } from './training-report.ts';
@@ -29,6 +30,7 @@ interface TrainFlags {
   readonly items: string[];
   readonly ignoreEstimates?: boolean;
   readonly detach?: boolean;
+  readonly ask?: boolean;
   readonly showRecipe?: boolean;
   readonly json?: boolean;
 }
@@ -59,6 +61,7 @@ export function trainCommand(): Command {
     )
     .option('--ignore-estimates', 'start although memory or disk are estimated to be short')
     .option('--detach', 'train in the background, and return at once')
+    .option('--ask', 'then ask base and tuned the tutorial’s question, and show both answers; they are kept in the run')
     .option('--show-recipe', 'print the resolved recipe and do nothing')
     .option('--json', 'print the run as JSON')
     .addHelpText(
@@ -98,6 +101,11 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   if (flags.detach === true) return await detach(context, run, flags.json === true);
   const { id } = run;
   await trainWithProgress(context, id, reporter);
+  if (flags.ask === true) {
+    const signal = interruptSignal(() => reporter.info('stopping; the run is done and kept'));
+    const text = illustrationText(await illustrate(context, id, reporter, signal));
+    if (flags.json !== true) process.stdout.write(text);
+  }
   const model = context.models.find(id);
   if (flags.json === true) process.stdout.write(`${JSON.stringify({ run: id, model })}\n`);
   else
