@@ -12,6 +12,7 @@ import { KeyStore } from '../src/server/auth/key-store.ts';
 import { Drain } from '../src/server/drain.ts';
 import { ServedModels } from '../src/server/served-model.ts';
 import { ModelStore } from '../src/train/model-store.ts';
+import { Pushes } from '../src/train/publish/pushes.ts';
 import { RunStore } from '../src/train/run-store.ts';
 import { Trainings } from '../src/train/trainings.ts';
 
@@ -41,16 +42,19 @@ export async function httpApiPage(): Promise<string> {
 async function describeService(): Promise<unknown> {
   const home = await mkdtemp(path.join(os.tmpdir(), 'osler-docs-'));
   const database = openStore(home);
-  const trainings = new Trainings({
+  const shared = {
     config: { ...readConfig(), home },
     clock: systemClock,
     runs: new RunStore(database, systemClock),
     models: new ModelStore(database),
-  });
+    launcher: async () => await Promise.reject(new Error('nothing is trained here')),
+    exportRun: async () => await Promise.reject(new Error('nothing is exported here')),
+  };
   const app = await buildApp({
     models: new ServedModels([]),
-    trainings,
+    trainings: new Trainings(shared),
     checkTraining: async () => ({ schemaVersion: 1, findings: [], data: null, host: null }),
+    pushes: new Pushes({ ...shared, findEvaluation: async () => undefined }),
     evaluations: async () => [],
     clock: systemClock,
     keys: new KeyStore(database, systemClock),
@@ -77,7 +81,7 @@ async function describeService(): Promise<unknown> {
 function fieldsOf({ requestBody }: z.infer<typeof Operation>): string[] {
   const schema = requestBody?.content['application/json'].schema;
   const properties = schema?.['properties'];
-  if (!isRecord(properties)) return [];
+  if (!isRecord(properties) || Object.keys(properties).length === 0) return [];
   const required = Array.isArray(schema?.['required']) ? schema['required'] : [];
   const rows = Object.entries(properties).map(([name, property]) => {
     const description = isRecord(property) && typeof property['description'] === 'string' ? property['description'] : '';

@@ -11,7 +11,7 @@ import { TrainJob } from '../../src/core/schema/train-job.ts';
 import { prepareData } from '../../src/train/data/prepare-data.ts';
 import { readEvents } from '../../src/train/event-file.ts';
 import { trainerEnvironment } from '../../src/train/python-environment.ts';
-import { locateTemplate } from '../../src/train/trainings.ts';
+import { locateTemplate } from '../../src/train/locate-template.ts';
 
 const measureLengthTokens = 4096;
 const measureProgram = path.join(import.meta.dirname, 'held_out_nll.py');

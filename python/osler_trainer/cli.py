@@ -1,4 +1,4 @@
-"""`python -m osler_trainer`: train, preflight, import-gguf, tokenize."""
+"""`python -m osler_trainer`: train, preflight, import-gguf, tokenize, reference, compare-weights."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from . import __version__
 
@@ -47,6 +48,15 @@ def parser() -> argparse.ArgumentParser:
     tokenize.add_argument("--question", action="append", default=[], help="a question to render and tokenise as a prompt; may be repeated")
     tokenize.add_argument("--text", action="append", default=[], help="text to tokenise as it is; may be repeated")
     tokenize.add_argument("--max-length", type=int, default=None, help="cut rows after so many tokens (with --base)")
+    reference = commands.add_parser("reference", help="read base and merged model for the export certificate; writes reference/")
+    reference.add_argument("--job", type=Path, required=True)
+    reference.add_argument("--prompts", type=int, default=None, help="prompts that are answered greedily; default 8")
+    reference.add_argument("--texts", type=int, default=None, help="texts whose distributions are kept; default 6")
+    reference.add_argument("--in-memory", type=Path, default=None, help="safetensors with what the model in memory gave")
+    compare = commands.add_parser("compare-weights", help="compare merged model and GGUF files with base and adapter; prints a summary")
+    for name in ("base", "adapter", "merged"):
+        compare.add_argument(f"--{name}", type=Path, required=True)
+    compare.add_argument("--gguf", type=Path, action="append", default=[], help="a file to compare; may be repeated")
     return root
 
 
@@ -70,6 +80,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from .gguf_import import import_gguf
 
             summary = import_gguf(options.gguf, options.out)
+        elif options.command == "reference":
+            summary = _reference(options)
+        elif options.command == "compare-weights":
+            from .weight_comparison import compare_weights
+
+            summary = compare_weights(options.base, options.adapter, options.merged, options.gguf)
         else:
             from .tokenize_command import tokenize
 
@@ -80,3 +96,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     events.write_line(json.dumps(summary, ensure_ascii=False))
     return 0
+
+
+def _reference(options: argparse.Namespace) -> dict[str, Any]:
+    from .job import read_job
+    from .reference import Extent, write_reference
+
+    changes = {name: value for name in ("prompts", "texts") if (value := getattr(options, name)) is not None}
+    in_memory = None
+    if options.in_memory is not None:
+        from safetensors.torch import load_file
+
+        in_memory = load_file(str(options.in_memory))["logprobs"]
+    return {"reference": str(write_reference(read_job(options.job), Extent(**changes), in_memory))}

@@ -32,6 +32,10 @@ def write_tokenizer(base: Path, template_text: str, pad_token: str, folder: Path
     source = base / "tokenizer_config.json"
     config: dict[str, Any] = json.loads(source.read_text(encoding="utf-8")) if source.is_file() else {}
     config["pad_token"] = pad_token
+    # The template writes the BOS itself. Runtimes that follow this flag (or, where it is absent, the tokenizer's own
+    # post-processor, as for Llama 3) would write another before it.
+    config["add_bos_token"] = False
+    config["add_eos_token"] = False
     config["chat_template"] = template_text
     _write_json(folder / "tokenizer_config.json", config)
     special = folder / "special_tokens_map.json"

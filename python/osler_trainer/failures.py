@@ -13,7 +13,7 @@ from .memory import Setup, largest_fit, needed_bytes
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # safetensors writes in Rust and torch.save in C++: neither hands on the number of the error.
 _FULL_TEXTS = ("No space left on device", "os error 28", "os error 122", "os error 27", "Disk quota exceeded", "File too large")
-_TORCH_WRITER_TEXTS = ("PytorchStreamWriter failed", "inline_container", "unexpected pos")
+_TORCH_WRITER_TEXTS = ("PytorchStreamWriter failed", "inline_container", "unexpected pos", "iostream error")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def explain(error: BaseException, job: TrainJob | None, situation: Situation | N
     """The failure to tell of; one that says what to do already is handed on."""
     if isinstance(error, TrainerError):
         return error
-    text = _first_line(f"{type(error).__name__}: {error}".strip())
+    text = first_line(f"{type(error).__name__}: {error}".strip())
     if job is not None and _is_out_of_memory(error):
         return _out_of_memory(text, job, situation)
     if is_disk_full(error):
@@ -108,5 +108,6 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def _first_line(text: str) -> str:
+def first_line(text: str) -> str:
+    """At most 500 characters of it, for a message."""
     return text.splitlines()[0][:500]

@@ -69,11 +69,11 @@ def look() -> Machine:
 
 
 def free_bytes(kind: str) -> int | None:
-    """Memory that is free now: of the first CUDA device, else RAM that can be had without swapping. None: not known."""
+    """Memory that is free now: of the current CUDA device, else RAM that can be had without swapping. None: not known."""
     if kind == "cuda":
         import torch
 
-        return int(torch.cuda.mem_get_info(0)[0])
+        return int(torch.cuda.mem_get_info()[0])
     try:
         lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
         available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))

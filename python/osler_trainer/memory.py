@@ -32,9 +32,12 @@ class Calibration:
     """CUDA context, cuBLAS workspaces and Triton kernels."""
     cuda_slack: float = 0.06
     """Share that PyTorch's allocator loses to fragments."""
-    cpu_process_bytes: int = 900 << 20
+    cpu_process_bytes: int = 400 << 20
     """Python with torch, transformers, TRL and peft, before any model."""
     cpu_slack: float = 0.05
+    cpu_loss_copies: float = 6.5
+    """Logits off CUDA, where no kernel takes the loss in parts: themselves, the log-softmax and the gradients of both, in
+    fp32, as far as they are there at the same time."""
     loss_rows_share: int = 8
     """Unsloth's chunked loss computes logits of an eighth of the tokens at once, of 512 at least."""
     loss_bytes_per_logit: int = 14
@@ -281,7 +284,8 @@ def _layer_bytes(setup: Setup, tokens: int) -> int:
 def _loss(setup: Setup, tokens: int, calibration: Calibration) -> MemoryTerm:
     v = setup.architecture.vocabulary
     if setup.device_kind != "cuda":
-        return MemoryTerm(name="loss", bytes=3 * tokens * v * 4, description="logits, their log-softmax and its gradient in fp32")
+        size = int(calibration.cpu_loss_copies * tokens * v * 4)
+        return MemoryTerm(name="loss", bytes=size, description="logits, their log-softmax and gradients in fp32")
     if setup.backend == "unsloth":
         rows = min(tokens, max(512, -(-tokens // calibration.loss_rows_share)))
         return MemoryTerm(name="loss", bytes=rows * v * calibration.loss_bytes_per_logit, description=f"logits of {rows} tokens at a time")

@@ -32,7 +32,7 @@ def merge_adapter(base: Path, adapter: Path, scale: float, folder: Path, on_file
 
     files = weight_files(base)
     _check_disk(files, folder)
-    pairs = _pairs(load_file(str(adapter / "adapter_model.safetensors")))
+    pairs = adapter_pairs(load_file(str(adapter / "adapter_model.safetensors")))
     _check_fit(pairs, files)
     names: set[torch.dtype] = set()
     for file in files:
@@ -74,7 +74,8 @@ def weight_files(base: Path) -> list[Path]:
     return found
 
 
-def _pairs(adapter: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+def adapter_pairs(adapter: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """(A, B) of each weight that the adapter targets, by the weight's name in the base. Raises BadJob where it is no plain LoRA."""
     pairs: dict[str, tuple[Any, Any]] = {}
     strange: list[str] = []
     for name, a in adapter.items():

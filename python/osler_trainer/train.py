@@ -22,13 +22,14 @@ from .environment import check_length, set_environment
 from .errors import EXIT_STOPPED, BadJob, StopRequested, TrainerError
 from .events import DatasetReady, EventWriter, Failed, Finished, Stage, Started, Stopped
 from .export import write_settings, write_tokenizer
-from .failures import Situation, explain
+from .failures import Situation, explain, first_line
 from .folders import atomic_folder
 from .heartbeat import HEARTBEAT_SECONDS, HeartbeatThread, Pulse
 from .job import TrainJob, read_job
 from .memory import Setup, architecture_in
 from .plan import Machine, Plan, make_plan
 from .ranks import Ranks
+from .reference import reference_after_training
 from .rows import read_rows
 from .sft import build_trainer, train
 from .stop import StopSignal
@@ -129,6 +130,7 @@ class _Training:
             if self.ranks.is_main:
                 self._save(ready, trainer.accelerator.unwrap_model(adapted.model))
                 self._merge(ready, adapted.model)
+                self._reference(ready, adapted.model)
         except StopRequested:
             if not self.ranks.has_failed(self.job.outputs):
                 self.events.emit(Stopped(step=self.step, total_steps=self.total_steps))
@@ -236,7 +238,7 @@ class _Training:
             self.events.notice(f'"{path.name}" is incomplete and is not used')
         return complete[-1] if complete else None
 
-    def _stage(self, stage: Literal["preparing", "training", "saving", "merging"]) -> None:
+    def _stage(self, stage: Literal["preparing", "training", "saving", "merging", "reference"]) -> None:
         self.pulse.worked()
         self.events.emit(Stage(stage=stage))
 
@@ -260,6 +262,15 @@ class _Training:
             write_tokenizer(ready.base.folder, ready.template.text, ready.tokenizer.pad_token, part)
         self.events.emit(artifact("merged", merged, self.pulse.worked))
 
+    def _reference(self, ready: _Prepared, model: Any) -> None:
+        self._stage("reference")
+        try:
+            folder = reference_after_training(self.job, model, is_patched=ready.backend.name == "unsloth")
+            self.events.emit(artifact("reference", folder, self.pulse.worked))
+        except Exception as error:  # the training is done and saved; the certificate makes its reference by itself then
+            traceback.print_exc(file=sys.stderr)
+            self.events.notice(f"no reference for the certificate was made: {first_line(str(error) or type(error).__name__)}")
+
 
 def _save_adapter(job: TrainJob, model: Any, folder: Path) -> None:
     # With a Hub id in its configuration others can load the adapter; with the path of this machine they cannot.
@@ -268,6 +279,10 @@ def _save_adapter(job: TrainJob, model: Any, folder: Path) -> None:
         for config in model.peft_config.values():
             config.base_model_name_or_path = base.ref
             config.revision = base.revision
+    for config in model.peft_config.values():
+        # A set, written in another order by each process: the same adapter would have another checksum.
+        if isinstance(config.target_modules, set):
+            config.target_modules = sorted(config.target_modules)
     # "auto" would ask the Hub whether the vocabulary was resized.
     model.save_pretrained(str(folder), save_embedding_layers=False)
     # peft's empty model card; the project writes its own when it publishes.

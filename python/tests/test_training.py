@@ -80,6 +80,8 @@ def test_the_events_come_in_order_and_name_what_is_on_disk(job: Any, tmp_path: P
         "artifact",
         "stage",
         "artifact",
+        "stage",
+        "artifact",
         "finished",
     ]
     started = recorder.of("started")[0]
@@ -94,7 +96,7 @@ def test_the_events_come_in_order_and_name_what_is_on_disk(job: Any, tmp_path: P
     assert recorder.of("dataset")[0]["firstText"].endswith(ROWS[0]["answer"] + "</s>")
     for event in (*recorder.of("artifact"), *recorder.of("checkpoint")):
         assert Path(event["path"]).exists()
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["adapter", "merged", "outputs"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["adapter", "merged", "outputs", "reference"]
 
 
 def test_the_trained_token_count_leaves_padding_out(job: Any, tiny_base: Path) -> None:
@@ -181,7 +183,7 @@ def test_a_finished_run_resumed_trains_nothing_and_merges_again(job: Any, tmp_pa
     assert code == 0
     assert again.of("progress") == []
     assert again.of("finished")[0]["finalLoss"] == pytest.approx(first.of("finished")[0]["finalLoss"])
-    assert len(again.of("artifact")) == 3
+    assert len(again.of("artifact")) == 4
 
 
 def test_starting_over_moves_old_checkpoints_aside(job: Any, tmp_path: Path) -> None:
@@ -235,6 +237,8 @@ def test_the_merged_tokenizer_is_the_bases_with_our_template(job: Any, tiny_base
         assert tokenizer.chat_template == text
         assert json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["chat_template"] == text
         assert tokenizer.pad_token == "<unk>"
+        # The template writes the BOS.
+        assert json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["add_bos_token"] is False
         assert (folder / "tokenizer.json").read_bytes() == (tiny_base / "tokenizer.json").read_bytes()
     generation = GenerationConfig.from_pretrained(str(tmp_path / "run" / "merged"))
     assert (generation.eos_token_id, generation.pad_token_id) == (1, 2)

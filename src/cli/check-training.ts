@@ -13,12 +13,13 @@ const failedExitCode = 3;
 export async function runCheck(
   context: CliContext,
   recipe: Recipe,
-  options: { readonly itemFiles: readonly string[]; readonly json: boolean },
+  options: { readonly launcher: string; readonly itemFiles: readonly string[]; readonly json: boolean },
   reporter: Reporter,
 ): Promise<void> {
-  const { itemFiles, json } = options;
+  const { launcher, itemFiles, json } = options;
   const signal = interruptSignal(() => reporter.info('stopping'));
-  const check = await checkTraining(recipe, context, { itemFiles, onStep: (step) => reporter.step(step), signal });
+  const asksTrainer = launcher === 'local';
+  const check = await checkTraining(recipe, context, { itemFiles, asksTrainer, onStep: (step) => reporter.step(step), signal });
   process.stdout.write(json ? `${JSON.stringify(check)}\n` : renderCheck(check));
   if (check.findings.some(({ level }) => level === 'error')) process.exitCode = failedExitCode;
 }
@@ -31,12 +32,14 @@ export async function runCheck(
 export async function requireCheck(
   context: CliContext,
   recipe: Recipe,
-  options: { readonly ignoresEstimates: boolean },
+  options: { readonly launcher: string; readonly ignoresEstimates: boolean },
   reporter: Reporter,
 ): Promise<void> {
-  await context.trainings.check(recipe);
+  await context.trainings.check(recipe, options.launcher);
   const signal = interruptSignal(() => reporter.info('stopping; nothing was begun'));
-  const check = await checkTraining(recipe, context, { onStep: (step) => reporter.step(step), signal });
+  // What another machine has is told by that one, when the trainer starts there.
+  const asksTrainer = options.launcher === 'local';
+  const check = await checkTraining(recipe, context, { asksTrainer, onStep: (step) => reporter.step(step), signal });
   // What follows saves a checkpoint when it is interrupted, and says so by itself.
   process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
   const blocking = blockingFindings(check, options);

@@ -1,8 +1,14 @@
 import { type Clock, systemClock } from '../core/clock.ts';
 import { type Config, readConfig } from '../core/config.ts';
 import { openStore } from '../core/store.ts';
+import { certifyExport } from './certify-runtime.ts';
 import { KeyStore } from '../server/auth/key-store.ts';
+import { exportRun } from '../train/export/export-run.ts';
+import type { Launcher } from '../train/launchers/launcher.ts';
+import { openLauncher } from '../train/launchers/open-launcher.ts';
+import { findCardSection } from '../eval/report/card-section.ts';
 import { ModelStore } from '../train/model-store.ts';
+import { Pushes } from '../train/publish/pushes.ts';
 import { RunStore } from '../train/run-store.ts';
 import { Trainings } from '../train/trainings.ts';
 
@@ -12,7 +18,10 @@ export interface CliContext {
   readonly clock: Clock;
   readonly runs: RunStore;
   readonly models: ModelStore;
+  /** Opens a launcher by name. Throws OSLER_ERR_USAGE. */
+  readonly launcher: (name: string) => Promise<Launcher>;
   readonly trainings: Trainings;
+  readonly pushes: Pushes;
   readonly keys: KeyStore;
 }
 
@@ -21,6 +30,17 @@ export function openContext(config: Config = readConfig()): CliContext {
   const database = openStore(config.home);
   const models = new ModelStore(database);
   const runs = new RunStore(database, systemClock);
-  const trainings = new Trainings({ config, clock: systemClock, runs, models });
-  return { config, clock: systemClock, runs, models, trainings, keys: new KeyStore(database, systemClock) };
+  const launcher = async (name: string): Promise<Launcher> => await openLauncher(name, config);
+  const trainings = new Trainings({
+    config,
+    clock: systemClock,
+    runs,
+    models,
+    launcher,
+    exportRun: async (run, folder, options) => await exportRun(run, folder, { config }, options),
+    certifyRun: async (...what) => await certifyExport({ config, clock: systemClock, models }, ...what),
+  });
+  const findEvaluation = async (weights: ReadonlySet<string>) => await findCardSection(config.home, weights);
+  const pushes = new Pushes({ config, clock: systemClock, runs, models, findEvaluation });
+  return { config, clock: systemClock, runs, models, launcher, trainings, pushes, keys: new KeyStore(database, systemClock) };
 }

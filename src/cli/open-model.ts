@@ -11,6 +11,7 @@ import { isMessagesTemplate } from '../engine/openai/messages-template.ts';
 import { isUpstreamRef } from '../engine/openai/upstream-ref.ts';
 import { defaultThoughtTags } from '../engine/thought-splitter.ts';
 import type { ServedModel } from '../server/served-model.ts';
+import { checkCertifiedFile } from '../train/certificate/certified-file.ts';
 import { ensureGguf, resolveModel } from '../train/resolve-model.ts';
 import type { CliContext } from './context.ts';
 import { openUpstream } from './open-upstream.ts';
@@ -60,7 +61,8 @@ export async function openModel(
 /**
  * Opens a model and adapters over it in one engine, with one copy of the weights: the model first, then the adapters in their order.
  *
- * @throws OSLER_ERR_MODEL_UNSUITABLE where a file is no adapter for this architecture, and as `openModel`
+ * @throws OSLER_ERR_MODEL_UNSUITABLE where a file is no adapter for this architecture, OSLER_ERR_CERTIFICATE_BROKEN where a file has
+ * changed since it was certified, and as `openModel`
  */
 export async function openArms(
   context: CliContext,
@@ -92,6 +94,7 @@ export async function openArms(
   if (source === null) throw new OSLER_ERR_MODEL_TEMPLATE(options.ref, 'its file carries none');
   const template = new ChatTemplate({ owner: options.name, source, bosToken: summary.bosToken, eosToken: summary.eosToken });
   const digest = await sha256OfFile(file);
+  await checkCertifiedFile(file, digest);
   const digests = [digest];
   for (const { adapter } of adapters) digests.push(sha256(`${digest}+${await sha256OfFile(adapter.file)}×${adapter.scale}`));
   const { choice } = await chooseBackend(await backendDeps(config, { onStep: (step) => reporter.step(step), signal }));

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { backupCommand } from './backup.ts';
+import { certifyCommand } from './certify.ts';
 import { cleanCommand } from './clean.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
@@ -7,6 +8,8 @@ import { engineCommand } from './engine.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { keysCommand } from './keys.ts';
+import { pushCommand } from './push.ts';
+import { promoteCommand } from './promote.ts';
 import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
 import { trainCommand } from './train.ts';
@@ -20,6 +23,9 @@ export const program = new Command('osler')
   .addCommand(trainCommand())
   .addCommand(runsCommand())
   .addCommand(exportCommand())
+  .addCommand(pushCommand())
+  .addCommand(certifyCommand())
+  .addCommand(promoteCommand())
   .addCommand(serveCommand())
   .addCommand(evaluateCommand())
   .addCommand(doctorCommand())

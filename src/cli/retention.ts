@@ -16,12 +16,12 @@ export interface RetentionLog {
   warn(about: object, message: string): void;
 }
 
-type RetentionContext = Pick<CliContext, 'config' | 'clock' | 'runs' | 'models'>;
+type RetentionContext = Pick<CliContext, 'config' | 'clock' | 'runs' | 'models' | 'launcher'>;
 
 /** What of these kinds was last used before a moment. Checkpoints of a run that goes as a whole are not listed beside it. */
 export async function listRemovable(context: RetentionContext, kinds: readonly RemovableKind[], before: Date): Promise<Removable[]> {
   const { home } = context.config;
-  const deps = { home, runs: context.runs, models: context.models };
+  const deps = { home, runs: context.runs, models: context.models, launcher: context.launcher };
   const caches = kinds.includes('caches') ? await listOldCaches(home, before) : [];
   const samples = kinds.includes('samples') ? await listEvaluationTexts(home, before, context.clock.now()) : [];
   const runs = kinds.includes('runs') ? await listOldRuns(deps, before) : [];

@@ -116,6 +116,7 @@ export async function serveUntilStopped(
     models: new ServedModels(opened.map(({ model }) => model)),
     trainings: context.trainings,
     checkTraining: async (recipe, options) => await checkTraining(recipe, context, options),
+    pushes: context.pushes,
     evaluations: async () => await readEvaluationProgress(config.home),
     clock: context.clock,
     keys: context.keys,

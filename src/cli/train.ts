@@ -1,6 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { Command } from 'commander';
-import { OSLER_ERR_RUN_STATE } from '../core/errors.ts';
+import { childEnvironment } from '../core/config.ts';
+import { packageRoot } from '../core/package-root.ts';
 import type { Recipe } from '../core/schema/recipe.ts';
+import type { Run } from '../core/schema/run.ts';
 import { parseAssignments, resolveRecipe } from '../train/recipe.ts';
 import { splitSettings } from '../train/data/split-slice.ts';
 import { requireCheck, runCheck } from './check-training.ts';
@@ -16,10 +23,12 @@ interface TrainFlags {
   readonly base?: string;
   readonly template?: string;
   readonly set: string[];
+  readonly on: string;
   readonly resume?: string;
   readonly check?: boolean;
   readonly items: string[];
   readonly ignoreEstimates?: boolean;
+  readonly detach?: boolean;
   readonly showRecipe?: boolean;
   readonly json?: boolean;
 }
@@ -39,7 +48,8 @@ export function trainCommand(): Command {
       (word: string, words: string[]) => [...words, word],
       [],
     )
-    .option('--resume <run>', 'go on with a run that was stopped')
+    .option('--on <launcher>', 'where to train: local, or a name of launchers.json', 'local')
+    .option('--resume <run>', 'go on with a run that was stopped, has failed, or whose process has died')
     .option('--check', 'say what would go wrong, and with which setting it is mended; start nothing (ends with 3 on an error)')
     .option(
       '--items <file>',
@@ -48,6 +58,7 @@ export function trainCommand(): Command {
       [],
     )
     .option('--ignore-estimates', 'start although memory or disk are estimated to be short')
+    .option('--detach', 'train in the background, and return at once')
     .option('--show-recipe', 'print the resolved recipe and do nothing')
     .option('--json', 'print the run as JSON')
     .addHelpText(
@@ -82,11 +93,10 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   const context = openContext();
   const reporter = createReporter(context.config);
   if (recipe !== undefined && flags.check === true)
-    return await runCheck(context, recipe, { itemFiles: flags.items, json: flags.json === true }, reporter);
-  const id =
-    recipe === undefined
-      ? resumable(context, flags.resume ?? '')
-      : await startRun(context, recipe, flags.ignoreEstimates === true, reporter);
+    return await runCheck(context, recipe, { launcher: flags.on, itemFiles: flags.items, json: flags.json === true }, reporter);
+  const run = recipe === undefined ? await context.trainings.resume(flags.resume ?? '') : await startRun(context, recipe, flags, reporter);
+  if (flags.detach === true) return await detach(context, run, flags.json === true);
+  const { id } = run;
   await trainWithProgress(context, id, reporter);
   const model = context.models.find(id);
   if (flags.json === true) process.stdout.write(`${JSON.stringify({ run: id, model })}\n`);
@@ -108,13 +118,25 @@ export async function trainWithProgress(context: CliContext, id: string, reporte
   }
 }
 
-async function startRun(context: CliContext, recipe: Recipe, ignoresEstimates: boolean, reporter: Reporter): Promise<string> {
-  await requireCheck(context, recipe, { ignoresEstimates }, reporter);
-  return context.trainings.create(recipe).run.id;
+async function startRun(context: CliContext, recipe: Recipe, flags: TrainFlags, reporter: Reporter): Promise<Run> {
+  const { on: launcher } = flags;
+  await requireCheck(context, recipe, { launcher, ignoresEstimates: flags.ignoreEstimates === true }, reporter);
+  return context.trainings.create(recipe, null, { launcher }).run;
 }
 
-function resumable(context: CliContext, id: string): string {
-  const run = context.trainings.get(id);
-  if (run.state === 'done' || run.state === 'cancelled') throw new OSLER_ERR_RUN_STATE(id, run.state, 'there is nothing to go on with.');
-  return id;
+/** Hands a queued run to a process of its own, which says what it does in the run's folder. */
+async function detach(context: CliContext, { id }: Run, isJson: boolean): Promise<void> {
+  const { root } = context.trainings.folder(id);
+  await mkdir(root, { recursive: true });
+  const log = openSync(path.join(root, 'osler.log'), 'a');
+  const words = [path.join(packageRoot, 'bin/osler.js'), 'train', '--resume', id];
+  const child = spawn(process.execPath, words, { detached: true, stdio: ['ignore', log, log], env: childEnvironment({}) });
+  closeSync(log);
+  await once(child, 'spawn');
+  child.unref();
+  if (isJson) process.stdout.write(`${JSON.stringify({ run: id })}\n`);
+  else
+    process.stdout.write(
+      `Run ${id} goes on in the background.\nFollow it: npx osler runs show ${id} --follow\nStop it:   npx osler runs stop ${id}\n`,
+    );
 }

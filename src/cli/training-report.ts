@@ -1,5 +1,16 @@
 import type { TrainEvent } from '../core/schema/train-event.ts';
+import { formatBytes } from './format-bytes.ts';
 import type { Progress, Reporter } from './progress.ts';
+
+type ProgressEvent = Extract<TrainEvent, { type: 'progress' }>;
+
+const stageNames: Readonly<Record<Extract<TrainEvent, { type: 'stage' }>['stage'], string>> = {
+  preparing: 'load the base model',
+  training: 'train',
+  saving: 'save the adapter',
+  merging: 'merge the adapter into the base',
+  reference: 'compute what the certificate compares with',
+};
 
 /** Shows a trainer's events on a terminal. */
 export function showTraining(reporter: Reporter): { onEvent: (event: TrainEvent) => void; stop: () => void } {
@@ -14,11 +25,7 @@ export function showTraining(reporter: Reporter): { onEvent: (event: TrainEvent)
         reporter.info(`the first row as it is trained:\n${event.firstText.replaceAll(/^/gm, '  │ ')}`);
         break;
       case 'progress':
-        bar.update(
-          event.step,
-          event.totalSteps,
-          `loss ${event.loss.toFixed(3)} · lr ${event.learningRate.toExponential(1)}${event.tokensPerSecond === null ? '' : ` · ${Math.round(event.tokensPerSecond)} tokens/s`}`,
-        );
+        bar.update(event.step, event.totalSteps, figuresOf(event), event.etaSeconds ?? undefined);
         break;
       case 'heldOut':
         reporter.info(`held-out loss ${event.loss.toFixed(3)} after step ${event.step}`);
@@ -31,6 +38,10 @@ export function showTraining(reporter: Reporter): { onEvent: (event: TrainEvent)
         reporter.info(`trained ${event.steps} steps in ${Math.round(event.trainSeconds)} s, last loss ${event.finalLoss.toFixed(3)}`);
         break;
       case 'stage':
+        if (event.stage !== 'training') bar.stop();
+        reporter.step(stageNames[event.stage]);
+        break;
+      case 'heartbeat':
       case 'checkpoint':
       case 'artifact':
         break;
@@ -41,4 +52,16 @@ export function showTraining(reporter: Reporter): { onEvent: (event: TrainEvent)
     }
   };
   return { onEvent, stop: () => bar.stop() };
+}
+
+/** What one looks at while a model trains; what is not known is left out. */
+function figuresOf(event: ProgressEvent): string {
+  const figures = [
+    `loss ${event.loss.toFixed(3)}`,
+    `lr ${event.learningRate.toExponential(1)}`,
+    event.gradNorm === null ? null : `gradient norm ${event.gradNorm.toFixed(2)}`,
+    event.tokensPerSecond === null ? null : `${Math.round(event.tokensPerSecond)} tokens/s`,
+    event.memoryBytes === null ? null : `memory ${formatBytes(event.memoryBytes)}`,
+  ];
+  return figures.filter((figure) => figure !== null).join(' · ');
 }

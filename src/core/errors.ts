@@ -239,6 +239,21 @@ export const OSLER_ERR_RUN_FAILED = createError('OSLER_ERR_RUN_FAILED', 'Run "%s
 export const OSLER_ERR_RUN_PREFLIGHT = createError('OSLER_ERR_RUN_PREFLIGHT', 'The training cannot start: %s', 424);
 export const OSLER_ERR_RUN_STATE = createError('OSLER_ERR_RUN_STATE', 'Run "%s" is %s: %s', 409);
 
+export const OSLER_ERR_CERTIFICATE_MEASURE = createError(
+  'OSLER_ERR_CERTIFICATE_MEASURE',
+  'The certificate needs "osler_trainer %s", and it failed: %s. Mend the cause, then certify the run again with "npx osler certify".',
+  500,
+);
+export const OSLER_ERR_CERTIFICATE_BROKEN = createError(
+  'OSLER_ERR_CERTIFICATE_BROKEN',
+  '"%s" is not the file that was certified: %s. Export it again, then run: npx osler certify %s',
+  422,
+);
+export const OSLER_ERR_MODEL_NOT_PROMOTED = createError(
+  'OSLER_ERR_MODEL_NOT_PROMOTED',
+  'No model is promoted, so "%s" names none. Promote a run with "npx osler promote".',
+  404,
+);
 export const OSLER_ERR_LAUNCHER_FILE = createError(
   'OSLER_ERR_LAUNCHER_FILE',
   '"%s" has %s problem(s):\n%s\ndocs/launchers.md shows what it may hold.',
@@ -278,6 +293,8 @@ export const OSLER_ERR_HUB_CHECKSUM = createError(
   'File "%s" of "%s" does not have the checksum that the Hub names. It was removed; run the same command again.',
   502,
 );
+export const OSLER_ERR_HUB_PUSH = createError('OSLER_ERR_HUB_PUSH', '"%s" could not be pushed to the Hub: %s', 502);
+export const OSLER_ERR_HUB_PUSH_REFUSED = createError('OSLER_ERR_HUB_PUSH_REFUSED', 'Nothing was pushed to "%s": %s', 409);
 
 export const OSLER_ERR_EVALUATION_MISMATCH = createError(
   'OSLER_ERR_EVALUATION_MISMATCH',
@@ -322,6 +339,7 @@ const PREREQUISITE_CODES = new Set([
   'OSLER_ERR_LAUNCHER_DISK',
   'OSLER_ERR_HUB_FAILED',
   'OSLER_ERR_HUB_CHECKSUM',
+  'OSLER_ERR_HUB_PUSH',
   'OSLER_ERR_ENGINE_LOAD',
   'OSLER_ERR_ENGINE_BACKEND',
   'OSLER_ERR_ENGINE_BUILD',

@@ -43,4 +43,20 @@ export const migrations: readonly string[] = [
      '$.trainer.processes', 1
    ) WHERE json_extract(recipe, '$.output.ggufType') IS NOT NULL;
    UPDATE runs SET trainer = json_set(trainer, '$.kind', 'local') WHERE trainer IS NOT NULL;`,
+  // Runs wait for a slot of their launcher, are asked to stop by other processes, and know where in their file of events the last try begins.
+  `ALTER TABLE runs ADD COLUMN is_dry_run INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE runs ADD COLUMN is_stop_wanted INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE runs ADD COLUMN queued_at TEXT NOT NULL DEFAULT '';
+   ALTER TABLE runs ADD COLUMN slots TEXT;
+   ALTER TABLE runs ADD COLUMN events_from INTEGER NOT NULL DEFAULT 0;
+   UPDATE runs SET queued_at = created_at;`,
+  // Who promoted which model when, and why where a gate was passed over.
+  `CREATE TABLE promotions (
+     id INTEGER PRIMARY KEY,
+     model_id TEXT NOT NULL,
+     at TEXT NOT NULL,
+     actor TEXT NOT NULL,
+     forced_reason TEXT,
+     problems TEXT NOT NULL
+   ) STRICT;`,
 ];

@@ -6,9 +6,12 @@ import { filesInUse } from './files-in-use.ts';
 import { tryLockFolder } from './folder-lock.ts';
 import type { Removable } from './removable.ts';
 
-/** Under `cache/`: folders of conversions and of Hub repositories, unpacked sources, and what a killed check of a training left beside them. */
+/**
+ * Under `cache/`: folders of conversions and of Hub repositories, unpacked sources and what was compiled of them, and what a killed
+ * check of a training left beside them.
+ */
 const cachePlaces: readonly { folder: string; depth: number; pattern: RegExp }[] = [
-  { folder: '.', depth: 1, pattern: /^(?:llama\.cpp-|check-)/ },
+  { folder: '.', depth: 1, pattern: /^(?:llama(?:\.cpp|-quantize)-|check-)/ },
   { folder: 'gguf', depth: 1, pattern: /\.gguf(?:\.\d+\.tmp)?$/ },
   // owner/name/commit, and the parts of downloads that were broken off
   { folder: 'hub/models', depth: 3, pattern: /\/(?:[0-9a-f]+|\.osler-parts)$/ },

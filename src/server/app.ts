@@ -5,6 +5,7 @@ import fastify, { type FastifyInstance, type FastifyRequest, LogController } fro
 import type { Clock } from '../core/clock.ts';
 import { OSLER_ERR_NOT_FOUND } from '../core/errors.ts';
 import { createRequestId } from '../core/ids.ts';
+import type { Pushes } from '../train/publish/pushes.ts';
 import type { Trainings } from '../train/trainings.ts';
 import { Access } from './auth/access.ts';
 import { guard } from './auth/guard.ts';
@@ -20,6 +21,7 @@ import { type EvaluationSource, Metrics } from './metrics.ts';
 import { describeApp } from './openapi.ts';
 import { type CheckRunDeps, checkRunRoute } from './routes/check-run.ts';
 import { openaiRoutes } from './routes/openai.ts';
+import { pushRoutes } from './routes/push.ts';
 import { runRoutes } from './routes/runs.ts';
 import { systemRoutes } from './routes/system.ts';
 import type { ServedModels } from './served-model.ts';
@@ -31,6 +33,7 @@ export interface ServerDeps {
   readonly models: ServedModels;
   readonly trainings: Trainings;
   readonly checkTraining: CheckRunDeps['checkTraining'];
+  readonly pushes: Pushes;
   /** Where the evaluations stand that are under way. */
   readonly evaluations: EvaluationSource;
   readonly clock: Clock;
@@ -132,6 +135,7 @@ export async function buildApp(serverDeps: ServerDeps): Promise<FastifyInstance>
   await app.register(openaiRoutes(deps));
   await app.register(runRoutes(deps));
   await app.register(checkRunRoute({ home: deps.trainings.home, checkTraining: deps.checkTraining }));
+  await app.register(pushRoutes(deps));
   await app.register(chatSocketRoute(deps));
   return app;
 }

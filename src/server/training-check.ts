@@ -8,7 +8,7 @@ import { askTrainer } from '../train/preflight/ask-trainer.ts';
 import type { ContaminationHit, FindContamination } from '../train/preflight/contamination-findings.ts';
 import { preflight } from '../train/preflight/preflight.ts';
 import { ensurePython, type ReportStep } from '../train/python-environment.ts';
-import { locateTemplate } from '../train/trainings.ts';
+import { locateTemplate } from '../train/locate-template.ts';
 
 export interface TrainingCheckOptions {
   /** Evaluation items to look for beside those of the package's benchmarks. */

@@ -1,18 +1,19 @@
-import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { diskUsage } from '../core/disk-usage.ts';
 import { OSLER_ERR_RUN_STATE } from '../core/errors.ts';
-import { tryLockFolder } from '../core/folder-lock.ts';
 import { isEnded, type Run } from '../core/schema/run.ts';
+import type { Launcher } from './launchers/launcher.ts';
 import type { ModelStore } from './model-store.ts';
 import { type RunFolder, runFolder } from './run-folder.ts';
+import { tryLockRun } from './run-lock.ts';
 import type { RunStore } from './run-store.ts';
-import { isTrainerAlive } from './trainer-process.ts';
 
 export interface DeleteRunDeps {
   readonly home: string;
   readonly runs: RunStore;
   readonly models: ModelStore;
+  /** Opens a launcher by name. */
+  readonly launcher: (name: string) => Promise<Launcher>;
 }
 
 /**
@@ -29,10 +30,10 @@ export async function deleteRun(deps: DeleteRunDeps, id: string, options: { isPr
   if (options.isPromotedToo !== true && isPromoted(models, id))
     throw new OSLER_ERR_RUN_STATE(id, run.state, 'its model is promoted. To delete both: npx osler runs delete --promoted-too');
   const usage = await diskUsage(folder.root);
-  const unlock = existsSync(folder.root) ? tryLockFolder(folder.root) : () => undefined;
+  const unlock = tryLockRun(folder);
   if (unlock === undefined) throw atWork(run);
   try {
-    if (await isTraining(run, folder)) throw atWork(run);
+    if (await isTraining(run, folder, deps)) throw atWork(run);
     await rm(folder.root, { recursive: true, force: true });
     models.deleteOfRun(id);
     runs.delete(id);
@@ -48,14 +49,16 @@ export function isPromoted(models: ModelStore, runId: string): boolean {
 }
 
 function atWork({ id, state }: Run): Error {
-  return new OSLER_ERR_RUN_STATE(
-    id,
-    state,
-    'it is at work. Stop it with Ctrl-C where it runs, or cancel it over HTTP, and delete it then.',
-  );
+  return new OSLER_ERR_RUN_STATE(id, state, `it is at work. Cancel it first: npx osler runs cancel ${id}`);
 }
 
 /** A run that says it trains, but whose processes are all gone (the machine lost power), does not. */
-async function isTraining(run: Run, folder: RunFolder): Promise<boolean> {
-  return !isEnded(run.state) && run.trainer?.kind === 'local' && (await isTrainerAlive(run.trainer, folder));
+async function isTraining(run: Run, folder: RunFolder, deps: DeleteRunDeps): Promise<boolean> {
+  if (run.trainer === null) return false;
+  const launcher = await deps.launcher(run.launcher);
+  // A machine that does not answer any more must not keep a run that has ended from being deleted.
+  return await launcher.isAlive(run.trainer, folder).catch((error: unknown) => {
+    if (isEnded(run.state)) return false;
+    throw error;
+  });
 }

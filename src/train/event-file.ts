@@ -1,8 +1,10 @@
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TrainEvent } from '../core/schema/train-event.ts';
+import { LineSplitter, type StreamLine } from './line-splitter.ts';
 
-const pollMs = 150;
+const defaultPollMs = 150;
+const readBytes = 256 << 10;
 
 export interface FollowOptions {
   /** Whether something may still be written; once false, the rest is read and the iteration ends. */
@@ -10,39 +12,70 @@ export interface FollowOptions {
   readonly signal?: AbortSignal | undefined;
   /** Skips what earlier tries wrote. */
   readonly fromBytes?: number;
+  /** Told of each line that is no event. */
+  readonly onNoise?: ((line: string) => void) | undefined;
+  /** Called after each look into the file, once its events were given. */
+  readonly onLook?: (() => Promise<void>) | undefined;
+  readonly pollMs?: number;
 }
 
 /**
  * The trainer's events from the first on, then live as they are written.
  * The file, not a pipe, is the channel: a trainer outlives the server that began it, and a new server reads it all again.
- * A line that is no event (a half line of a killed trainer) is skipped.
+ * A line that is no event (a half line of a killed trainer, a library's print) is skipped; however much of it there is, a
+ * bounded piece is in memory.
  */
 export async function* followEvents(file: string, options: FollowOptions): AsyncGenerator<TrainEvent, void> {
+  const splitter = new LineSplitter();
+  const take = (line: StreamLine): TrainEvent | undefined => {
+    const event = line.isTooLong ? undefined : parseEvent(line.text);
+    if (event === undefined && line.text.trim() !== '') options.onNoise?.(line.text);
+    return event;
+  };
   let offset = options.fromBytes ?? 0;
-  let rest = '';
   while (true) {
     const isActive = await options.isActive();
     const chunk = await readFrom(file, offset);
     offset += chunk.length;
-    const lines = (rest + chunk.toString('utf8')).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) {
-      const event = parseEvent(line);
+    for (const line of splitter.push(chunk)) {
+      const event = take(line);
       if (event !== undefined) yield event;
     }
     if (options.signal?.aborted === true) return;
-    if (!isActive && chunk.length === 0) return;
-    if (chunk.length === 0) await sleep(pollMs, undefined, { signal: options.signal }).catch(() => undefined);
+    await options.onLook?.();
+    if (chunk.length > 0) continue;
+    if (!isActive) break;
+    await sleep(options.pollMs ?? defaultPollMs, undefined, { signal: options.signal }).catch(() => undefined);
   }
+  take(splitter.end());
 }
 
 /** All events written so far. */
-export async function readEvents(file: string): Promise<TrainEvent[]> {
-  return await Array.fromAsync(followEvents(file, { isActive: () => false }));
+export async function readEvents(file: string, options: Pick<FollowOptions, 'fromBytes' | 'onNoise'> = {}): Promise<TrainEvent[]> {
+  return await Array.fromAsync(followEvents(file, { ...options, isActive: () => false }));
+}
+
+/**
+ * Ends the half line that a killed trainer may have left, so that the first event of the next one is not glued to it.
+ *
+ * @returns bytes of the file, where the events of the next trainer begin
+ */
+export async function endHalfLine(file: string): Promise<number> {
+  const handle = await open(file, 'a+');
+  try {
+    const { size } = await handle.stat();
+    if (size === 0) return 0;
+    const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
+    if (buffer[0] === 0x0a) return size;
+    await handle.write('\n');
+    return size + 1;
+  } finally {
+    await handle.close();
+  }
 }
 
 function parseEvent(line: string): TrainEvent | undefined {
-  if (line.trim() === '') return undefined;
+  if (!line.startsWith('{')) return undefined;
   try {
     const parsed = TrainEvent.safeParse(JSON.parse(line));
     return parsed.success ? parsed.data : undefined;
@@ -51,17 +84,16 @@ function parseEvent(line: string): TrainEvent | undefined {
   }
 }
 
-/** Whole lines only, so that no character is cut in two. */
+/** The next bytes; none where the file ends, or is not there yet. */
 async function readFrom(file: string, offset: number): Promise<Buffer> {
   const handle = await open(file, 'r').catch(() => undefined);
   if (handle === undefined) return Buffer.alloc(0);
   try {
     const { size } = await handle.stat();
     if (size <= offset) return Buffer.alloc(0);
-    const buffer = Buffer.alloc(size - offset);
+    const buffer = Buffer.alloc(Math.min(readBytes, size - offset));
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, offset);
-    const end = buffer.subarray(0, bytesRead).lastIndexOf(0x0a);
-    return buffer.subarray(0, end + 1);
+    return buffer.subarray(0, bytesRead);
   } finally {
     await handle.close();
   }

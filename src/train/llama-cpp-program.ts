@@ -7,7 +7,7 @@ import { writeJsonAtomically } from '../core/atomic-file.ts';
 import { sha256 } from '../core/digest.ts';
 import { OSLER_ERR_TOOL_MISSING } from '../core/errors.ts';
 import { lockFolder } from '../core/folder-lock.ts';
-import { ensureLlamaCppSource } from './llama-cpp-source.ts';
+import { ensureLlamaCppSource, llamaCppFolder } from './llama-cpp-source.ts';
 import type { ReportStep } from './python-environment.ts';
 
 export interface LlamaCppProgramOptions {
@@ -40,12 +40,7 @@ export async function ensureLlamaCppProgram(options: LlamaCppProgramOptions): Pr
   const { cacheDir, name, flags, signal } = options;
   await mkdir(cacheDir, { recursive: true });
   const source = await ensureLlamaCppSource(cacheDir);
-  // Native code of one processor may not run on another that shares this folder.
-  const processor = flags.includes('-DGGML_NATIVE=ON') ? (os.cpus()[0]?.model ?? '') : '';
-  const key = sha256(JSON.stringify([flags, os.arch(), processor])).slice(0, 12);
-  const folder = path.join(cacheDir, `${name}-${path.basename(source)}-${key}`);
-  const program = path.join(folder, 'bin', name);
-  const marker = path.join(folder, 'osler-build.json');
+  const { folder, program, marker } = await placesOf(options);
   if (existsSync(marker)) return program;
   await mkdir(folder, { recursive: true });
   const unlock = await lockFolder(folder, () => signal?.throwIfAborted());
@@ -62,6 +57,27 @@ export async function ensureLlamaCppProgram(options: LlamaCppProgramOptions): Pr
   }
 }
 
+/**
+ * Whether the program is there, or could be compiled as far as the tools tell, without doing so.
+ *
+ * @throws OSLER_ERR_TOOL_MISSING
+ */
+export async function checkLlamaCppProgram(options: LlamaCppProgramOptions): Promise<void> {
+  if (existsSync((await placesOf(options)).marker)) return;
+  for (const tools of [['cmake'], ['c++', 'g++', 'clang++']]) {
+    const found = await Promise.all(tools.map(async (tool) => await execa(tool, ['--version'], { reject: false, stdin: 'ignore' })));
+    if (!found.some(({ exitCode }) => exitCode === 0)) throw toolMissing(tools[0] ?? '', options, 'It is not on PATH.');
+  }
+}
+
+async function placesOf({ cacheDir, name, flags }: LlamaCppProgramOptions) {
+  // Native code of one processor may not run on another that shares this folder.
+  const processor = flags.includes('-DGGML_NATIVE=ON') ? (os.cpus()[0]?.model ?? '') : '';
+  const key = sha256(JSON.stringify([flags, os.arch(), processor])).slice(0, 12);
+  const folder = path.join(cacheDir, `${name}-${path.basename(await llamaCppFolder(cacheDir))}-${key}`);
+  return { folder, program: path.join(folder, 'bin', name), marker: path.join(folder, 'osler-build.json') };
+}
+
 async function cmake(words: readonly string[], options: LlamaCppProgramOptions): Promise<void> {
   const { signal } = options;
   const child = execa('cmake', words, { reject: false, all: true, buffer: true, ...(signal && { cancelSignal: signal }) });
@@ -75,10 +91,10 @@ async function cmake(words: readonly string[], options: LlamaCppProgramOptions):
   const result = await child;
   signal?.throwIfAborted();
   if (result.exitCode === 0) return;
-  const said = (result.all ?? result.message ?? '').trim().split('\n').slice(-shownErrorLines).join('\n');
-  throw new OSLER_ERR_TOOL_MISSING(
-    'cmake',
-    options.purpose,
-    `It said: ${said}\nOn Debian: apt-get install cmake g++ git. ${options.instead}`,
-  );
+  const said = (result.all || (result.message ?? '')).trim().split('\n').slice(-shownErrorLines).join('\n');
+  throw toolMissing('cmake', options, `It said: ${said}`);
+}
+
+function toolMissing(tool: string, { purpose, instead }: LlamaCppProgramOptions, why: string): Error {
+  return new OSLER_ERR_TOOL_MISSING(tool, purpose, `${why}\nOn Debian: apt-get install cmake g++ git. ${instead}`);
 }

@@ -17,6 +17,16 @@ export const StoredModel = z.strictObject({
 });
 export type StoredModel = z.infer<typeof StoredModel>;
 
+/** One time that a model was promoted. */
+export const Promotion = z.strictObject({
+  modelId: z.string(),
+  at: z.iso.datetime(),
+  actor: z.string().describe('who did it'),
+  forcedReason: z.string().nullable().describe('why it was promoted against its gates; null: they had nothing against it'),
+  problems: z.array(z.string()).describe('what the gates had against it'),
+});
+export type Promotion = z.infer<typeof Promotion>;
+
 /** The registry of this home: what its runs made. */
 export class ModelStore {
   readonly #database: DatabaseSync;
@@ -50,6 +60,44 @@ export class ModelStore {
 
   list(): StoredModel[] {
     return this.#database.prepare('SELECT * FROM models ORDER BY created_at DESC').all().map(modelOf);
+  }
+
+  /** The model that the name `tuned` stands for; undefined where none is promoted. */
+  findPromoted(): StoredModel | undefined {
+    return this.list().find((model) => model.status === 'promoted');
+  }
+
+  /** Makes a model the promoted one, the former one a candidate again, and records it. */
+  promote(promotion: Promotion): void {
+    const { modelId, at, actor, forcedReason, problems } = promotion;
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      this.#database.prepare(`UPDATE models SET status = 'candidate' WHERE status = 'promoted'`).run();
+      this.#database.prepare(`UPDATE models SET status = 'promoted' WHERE id = ?`).run(modelId);
+      this.#database
+        .prepare('INSERT INTO promotions (model_id, at, actor, forced_reason, problems) VALUES (?, ?, ?, ?, ?)')
+        .run(modelId, at, actor, forcedReason, JSON.stringify(problems));
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** Every promotion of this home, newest first. */
+  listPromotions(): Promotion[] {
+    return this.#database
+      .prepare('SELECT * FROM promotions ORDER BY id DESC')
+      .all()
+      .map((row) =>
+        Promotion.parse({
+          modelId: row['model_id'],
+          at: row['at'],
+          actor: row['actor'],
+          forcedReason: row['forced_reason'],
+          problems: JSON.parse(String(row['problems'])),
+        }),
+      );
   }
 
   /** What a run made. */

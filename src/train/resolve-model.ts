@@ -3,13 +3,13 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../core/config.ts';
 import { sha256 } from '../core/digest.ts';
-import { OSLER_ERR_MODEL_UNKNOWN, OSLER_ERR_MODEL_UNSUITABLE } from '../core/errors.ts';
+import { OSLER_ERR_MODEL_NOT_PROMOTED, OSLER_ERR_MODEL_UNKNOWN, OSLER_ERR_MODEL_UNSUITABLE } from '../core/errors.ts';
 import { type HubId, parseHubId } from '../core/hub/hub-id.ts';
 import { downloadSnapshot } from '../core/hub/snapshot.ts';
 import { convertToGguf } from './convert-to-gguf.ts';
 import { ensureEmbeddedTransformers } from './embedded-model.ts';
 import { type KnownModel, listKnownModels } from './known-models.ts';
-import type { ModelStore } from './model-store.ts';
+import type { ModelStore, StoredModel } from './model-store.ts';
 import { ensurePython, type ReportStep } from './python-environment.ts';
 
 /** A model as found: where its files are, and what it is exactly. */
@@ -32,17 +32,20 @@ export interface ResolveModelDeps {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** REF of the model that was promoted last. */
+export const promotedName = 'tuned';
+
 const modelFiles = /(?:^|\/)(?:[^/]+\.safetensors|[^/]+\.json|[^/]+\.jinja|tokenizer\.model|merges\.txt|vocab\.txt)$/;
 
 /**
- * Finds a model by path, registry id or Hub id, in this order, and fetches it where need be.
+ * Finds a model by path, registry id, as `tuned` (the promoted one) or by Hub id, in this order, and fetches it where need be.
  *
- * @throws OSLER_ERR_MODEL_UNKNOWN, OSLER_ERR_MODEL_UNSUITABLE, OSLER_ERR_HUB_*
+ * @throws OSLER_ERR_MODEL_UNKNOWN, OSLER_ERR_MODEL_NOT_PROMOTED, OSLER_ERR_MODEL_UNSUITABLE, OSLER_ERR_HUB_*
  */
 export async function resolveModel(ref: string, revision: string | null, deps: ResolveModelDeps): Promise<ResolvedModel> {
   const found = await resolvePath(ref);
   if (found !== undefined) return found;
-  const stored = deps.models.find(ref);
+  const stored = deps.models.find(ref) ?? findPromoted(ref, deps.models);
   if (stored !== undefined)
     return { ref, transformersDir: stored.transformersDir, ggufFile: stored.ggufFile, templateFile: stored.templateFile, revision: null };
   const known = listKnownModels();
@@ -53,10 +56,27 @@ export async function resolveModel(ref: string, revision: string | null, deps: R
   return await fetchFromHub(ref, { ...hubId, revision: hubId.revision ?? revision }, deps);
 }
 
+/** The promoted model, where it is asked for by its name. Throws OSLER_ERR_MODEL_NOT_PROMOTED. */
+function findPromoted(ref: string, models: ModelStore): StoredModel | undefined {
+  if (ref !== promotedName) return undefined;
+  const promoted = models.findPromoted();
+  if (promoted === undefined) throw new OSLER_ERR_MODEL_NOT_PROMOTED(ref);
+  return promoted;
+}
+
 /** Whether a REF can name a model at all, without fetching anything. Throws OSLER_ERR_MODEL_UNKNOWN. */
 export function checkModelRef(ref: string, models: ModelStore): void {
-  const isNamed = models.find(ref) !== undefined || listKnownModels().some((model) => model.id === ref) || parseHubId(ref) !== undefined;
-  if (!isNamed && !existsSync(path.resolve(ref))) throw unknownModel(ref, models);
+  if (!isKnownHere(ref, models) && parseHubId(ref) === undefined) throw unknownModel(ref, models);
+}
+
+/** Whether a REF is a path, or a name that this home knows: whatever else it is, it is looked up on the Hub. */
+export function isKnownHere(ref: string, models: ModelStore): boolean {
+  return (
+    existsSync(path.resolve(ref)) ||
+    models.find(ref) !== undefined ||
+    findPromoted(ref, models) !== undefined ||
+    listKnownModels().some((model) => model.id === ref)
+  );
 }
 
 /** The model as GGUF, converted to q8_0 once and kept where it comes as safetensors. */

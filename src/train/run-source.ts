@@ -31,7 +31,14 @@ export const RunSource = z.strictObject({
       .describe('rows that were left out, each as "line 9 repeats line 2"'),
     notes: z.array(z.string()).default([]),
   }),
-  base: z.strictObject({ ref: z.string(), revision: z.string().nullable() }),
+  base: z.strictObject({
+    ref: z.string(),
+    revision: z.string().nullable(),
+    files: z
+      .array(z.strictObject({ path: z.string(), bytes: z.int(), sha256: z.string() }))
+      .optional()
+      .describe('its weight files as the training began; absent in runs of earlier releases'),
+  }),
 });
 export type RunSource = z.infer<typeof RunSource>;
 

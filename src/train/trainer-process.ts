@@ -1,25 +1,42 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import type { TrainerHandle } from '../core/schema/run.ts';
 import { OSLER_ERR_PYTHON_SETUP } from '../core/errors.ts';
+import { trainerArguments } from './launchers/trainer-arguments.ts';
 import { trainerEnvironment } from './python-environment.ts';
+import { findProcess, processTree } from './process-tree.ts';
 import type { RunFolder } from './run-folder.ts';
+
+/** More than a log's last lines. */
+const tailBytes = 16 << 10;
 
 /** A trainer that is a process of this machine. */
 export type LocalTrainer = Extract<TrainerHandle, { kind: 'local' }>;
 
-/** Starts the Python trainer on its own: events go to the run's file, logs beside it, and it lives on without us. */
-export function startTrainer(options: { python: string; folder: RunFolder; startedAt: string }): LocalTrainer {
+/**
+ * Starts the Python trainer on its own: events go to the run's file, logs beside it, and it lives on without us.
+ *
+ * @param options.processes more than one: under torchrun
+ * @param options.environment on top of what every Python program of ours gets
+ * @throws OSLER_ERR_PYTHON_SETUP
+ */
+export function startTrainer(options: {
+  python: string;
+  folder: RunFolder;
+  startedAt: string;
+  processes?: number;
+  environment?: Readonly<Record<string, string>>;
+}): LocalTrainer {
   const { folder } = options;
   const events = openSync(folder.events, 'a');
   const log = openSync(folder.log, 'a');
   try {
     // Not execa: it hands no open file to a process that is to outlive it.
-    const child = spawn(options.python, ['-m', 'osler_trainer', 'train', folder.job], {
+    const child = spawn(options.python, trainerArguments(folder.job, options.processes ?? 1), {
       detached: true,
       stdio: ['ignore', events, log],
-      env: trainerEnvironment(),
+      env: { ...trainerEnvironment(), ...options.environment },
     });
     child.on('error', () => undefined);
     child.unref();
@@ -45,15 +62,39 @@ export async function isTrainerAlive(trainer: LocalTrainer, folder: Pick<RunFold
 
 /** Asks the trainer to finish its step, save a checkpoint and stop. */
 export function stopTrainer(trainer: LocalTrainer): void {
-  try {
-    process.kill(trainer.pid, 'SIGTERM');
-  } catch {
-    // It has ended by itself meanwhile.
-  }
+  signal(trainer.pid, 'SIGTERM');
+}
+
+/** Ends the trainer at once, with all that it started. */
+export async function killTrainer(trainer: LocalTrainer): Promise<void> {
+  const tree = await processTree(trainer.pid);
+  // Its group first: what it starts meanwhile belongs to that.
+  for (const pid of [-trainer.pid, ...tree]) signal(pid, 'SIGKILL');
+}
+
+/** The trainer of a run that runs although nobody knows its number: whoever started it died before writing that down. */
+export async function findTrainer(folder: Pick<RunFolder, 'job'>): Promise<number | undefined> {
+  return await findProcess(['osler_trainer', 'train', folder.job]);
 }
 
 /** Last lines of the trainer's log, for an error message. */
 export async function tailLog(file: string, lines = 5): Promise<string> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  return text.trim().split('\n').slice(-lines).join('\n');
+  const handle = await open(file, 'r').catch(() => undefined);
+  if (handle === undefined) return '';
+  try {
+    const { size } = await handle.stat();
+    const start = Math.max(0, size - tailBytes);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - start), 0, size - start, start);
+    return buffer.toString('utf8', 0, bytesRead).trim().split('\n').slice(-lines).join('\n');
+  } finally {
+    await handle.close();
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended by itself meanwhile.
+  }
 }

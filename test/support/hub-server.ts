@@ -1,40 +1,20 @@
-import { createHash } from 'node:crypto';
-import http, { type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-
-/** A file of a test repository; large ones are kept as LFS files and served by the CDN. */
-export interface HubFile {
-  readonly content: Buffer;
-  readonly isLarge?: boolean;
-}
-
-/** What one request asked for and got. */
-export interface HubRequest {
-  readonly host: 'hub' | 'cdn';
-  readonly url: string;
-  readonly range: string | undefined;
-  readonly authorization: string | undefined;
-  status: number;
-  sentBytes: number;
-}
-
-/** Faults, switched on and off while the server runs; `times` counts down. */
-export interface HubFaults {
-  /** Cuts or stalls the connection after so many bytes of a file's body. */
-  break: { how: 'cut' | 'stall'; path: string; afterBytes: number; times: number } | null;
-  /** Answers a status instead. */
-  refuse: { host: 'hub' | 'cdn'; pattern: RegExp; status: number; times: number; headers?: Record<string, string> } | null;
-  /** Paths whose bytes are sent with one bit turned. */
-  readonly wrongBytes: Set<string>;
-  /** Answers 200 with the whole file whatever range is asked for. */
-  ignoresRange: boolean;
-  /** Answers 401 to whoever does not send it. */
-  neededToken: string | null;
-  /** Origin that the links to further pages name instead of the Hub's. */
-  linkOrigin: string | null;
-  /** Entries added to every listing. */
-  readonly extraEntries: object[];
-}
+import { isGranted, callerOf, mayRead, refusedToken, refusedWriter } from './hub/access.ts';
+import { type Exchange, type HubRequest, listen } from './hub/exchange.ts';
+import { type HubFaults, noFaults } from './hub/faults.ts';
+import { type HubAccount, type HubFile, type HubRepository, type HubRepoType, HubState } from './hub/hub-state.ts';
+import { sendCommits, sendFile, sendInfo, sendPathsInfo, sendRefs, sendTree } from './hub/read-routes.ts';
+import { Storage } from './hub/storage.ts';
+import {
+  changeRef,
+  changeRepository,
+  completeMultipart,
+  sendBatch,
+  sendUploadModes,
+  sendWhoAmI,
+  takeCommit,
+  validateCard,
+  verifyObject,
+} from './hub/write-routes.ts';
 
 /** A running test Hub. */
 export interface HubServer {
@@ -42,222 +22,135 @@ export interface HubServer {
   readonly cdnEndpoint: string;
   readonly requests: HubRequest[];
   readonly faults: HubFaults;
-  /** Adds a commit, moves the branch to it, and returns its id. */
-  addCommit(type: 'model' | 'dataset', repo: string, files: Record<string, HubFile>, branch?: string): string;
+  /** By token; while empty, tokens are not looked at and everybody may do everything. */
+  readonly accounts: Map<string, HubAccount>;
+  /** Adds a commit, moves the branch to it, and returns its id, which is that of its content alone. */
+  addCommit(type: HubRepoType, repo: string, files: Record<string, HubFile>, branch?: string): string;
+  repository(type: HubRepoType, repo: string): HubRepository | undefined;
+  /** What a branch holds now. */
+  files(repo: string, branch?: string): Record<string, HubFile>;
   close(): Promise<void>;
 }
 
-type Commit = Readonly<Record<string, HubFile>>;
-interface Repository {
-  readonly branches: Map<string, string>;
-  readonly commits: Map<string, Commit>;
+export interface HubServerOptions {
+  /** Entries a page of a listing. */
+  readonly pageSize?: number;
+  /** Files from this size on are large. */
+  readonly largeBytes?: number;
+  /** Uploads larger than this go in parts of this size. */
+  readonly multipartBytes?: number;
 }
+
+const route =
+  /^\/(?:(?<api>api)\/)?(?<kind>models\/|datasets\/)?(?<repo>[^/]+\/[^/]+?)(?:\/(?<verb>revision|tree|resolve|paths-info|refs|commits|branch|tag|preupload|commit)(?:\/(?<revision>[^/]+)(?:\/(?<path>.+))?)?|\.git\/info\/lfs\/objects\/(?<lfs>batch|verify))?$/;
 
 /**
- * Starts a Hub on 127.0.0.1 and its CDN on another port: what @huggingface/hub uses for reading, with faults.
- *
- * @param pageSize entries a page of a listing
+ * Starts a Hub on 127.0.0.1 and its storage and CDN on another port: what the official clients use for reading and writing,
+ * with faults. It has no Xet storage.
  */
-export async function startHubServer(pageSize = 2): Promise<HubServer> {
-  const repositories = new Map<string, Repository>();
+export async function startHubServer(options: HubServerOptions = {}): Promise<HubServer> {
+  const state = new HubState();
+  const faults = noFaults();
   const requests: HubRequest[] = [];
-  const faults: HubFaults = {
-    break: null,
-    refuse: null,
-    wrongBytes: new Set(),
-    ignoresRange: false,
-    neededToken: null,
-    linkOrigin: null,
-    extraEntries: [],
+  const storage = new Storage(state, faults);
+  const deps = {
+    state,
+    faults,
+    storage,
+    pageSize: options.pageSize ?? 2,
+    largeBytes: options.largeBytes ?? 10_000_000,
+    multipartBytes: options.multipartBytes ?? 1_000_000_000,
+    endpoint: () => hub.endpoint,
+    cdnEndpoint: () => cdn.endpoint,
   };
 
-  const serve =
-    (host: HubRequest['host'], answer: (request: HubRequest, response: ServerResponse) => void) =>
-    (incoming: IncomingMessage, response: ServerResponse) => {
-      const { range, authorization } = incoming.headers;
-      const request: HubRequest = { host, url: incoming.url ?? '/', range, authorization, status: 0, sentBytes: 0 };
-      requests.push(request);
-      const { refuse } = faults;
-      if (refuse !== null && refuse.times > 0 && refuse.host === host && refuse.pattern.test(request.url)) {
-        refuse.times -= 1;
-        return send(request, response, refuse.status, refuse.headers ?? {}, '');
-      }
-      if (host === 'hub' && faults.neededToken !== null && authorization !== `Bearer ${faults.neededToken}`)
-        return fail(request, response, 401, 'RepoNotFound');
-      return answer(request, response);
-    };
-
-  const hub = http.createServer(
-    serve('hub', (request, response) => {
-      const url = new URL(request.url, endpoint);
-      const route =
-        /^\/(?<api>api\/)?(?<kind>models\/|datasets\/)?(?<repo>[^/]+\/[^/]+)(?:\/(?<verb>revision|tree|resolve)\/(?<revision>[^/]+)(?:\/(?<path>.+))?)?$/.exec(
-          url.pathname,
-        )?.groups;
-      const type = route?.['kind'] === 'datasets/' ? 'datasets' : 'models';
-      const repository = repositories.get(`${type}/${route?.['repo']}`);
-      if (route === undefined || repository === undefined) return fail(request, response, 404, 'RepoNotFound');
-      const revision = decodeURIComponent(route['revision'] ?? 'main');
-      const id = repository.branches.get(revision === 'HEAD' ? 'main' : revision) ?? revision;
-      const commit = repository.commits.get(id);
-      if (commit === undefined) return fail(request, response, 404, 'RevisionNotFound');
-      if (route['verb'] === 'resolve') return sendFile(request, response, id, commit, decodeURIComponent(route['path'] ?? ''));
-      if (route['verb'] !== 'tree') return sendJson(request, response, describe(String(route['repo']), id, commit));
-      const entries = [...treeOf(commit, url.searchParams.get('recursive') === 'true'), ...faults.extraEntries];
-      const start = Number(url.searchParams.get('cursor') ?? 0);
-      url.searchParams.set('cursor', String(start + pageSize));
-      return sendJson(
-        request,
-        response,
-        entries.slice(start, start + pageSize),
-        start + pageSize < entries.length ? { link: `<${faults.linkOrigin ?? endpoint}${url.pathname}${url.search}>; rel="next"` } : {},
-      );
-    }),
-  );
-  const cdn = http.createServer(
-    serve('cdn', (request, response) => {
-      const url = new URL(request.url, cdnEndpoint);
-      const digest = url.pathname.slice(1);
-      const file = [...repositories.values()]
-        .flatMap(({ commits }) => [...commits.values()])
-        .flatMap((commit) => Object.values(commit))
-        .find(({ content }) => sha256(content) === digest);
-      if (file === undefined) return fail(request, response, 404, 'EntryNotFound');
-      return sendBytes(request, response, url.searchParams.get('path') ?? '', file.content, { etag: `"${digest}"` });
-    }),
-  );
-
-  function sendFile(request: HubRequest, response: ServerResponse, id: string, commit: Commit, name: string): void {
-    const file = commit[name];
-    if (file === undefined) return fail(request, response, 404, 'EntryNotFound');
-    const headers = { 'x-repo-commit': id };
-    if (file.isLarge !== true) return sendBytes(request, response, name, file.content, { ...headers, etag: `"${gitSha1(file.content)}"` });
-    const digest = sha256(file.content);
-    const location = `${cdnEndpoint}/${digest}?${new URLSearchParams({ path: name }).toString()}`;
-    return send(
-      request,
-      response,
-      302,
-      { ...headers, location, 'x-linked-etag': `"${digest}"`, 'x-linked-size': String(file.content.length) },
-      '',
-    );
+  /** Notes a request, and answers those that a fault is on for. */
+  async function watched(exchange: Exchange, answer: () => Promise<void> | void): Promise<void> {
+    const { request } = exchange;
+    requests.push(request);
+    const { refuse } = faults;
+    if (refuse !== null && refuse.times > 0 && refuse.host === request.host && refuse.pattern.test(request.url)) {
+      refuse.times -= 1;
+      await exchange.text();
+      return exchange.send(refuse.status, { ...refuse.headers }, refuse.message ?? '');
+    }
+    if (request.host === 'hub' && faults.neededToken !== null && request.authorization !== `Bearer ${faults.neededToken}`)
+      return exchange.fail(401, 'RepoNotFound');
+    return await answer();
   }
 
-  function sendBytes(request: HubRequest, response: ServerResponse, name: string, content: Buffer, headers: Record<string, string>): void {
-    const bytes = Buffer.from(content);
-    if (faults.wrongBytes.has(name)) bytes[0] = (bytes[0] ?? 0) ^ 1;
-    const asked = faults.ignoresRange ? null : /^bytes=(\d+)-(\d*)$/.exec(request.range ?? '');
-    const start = Number(asked?.[1] ?? 0);
-    if (asked !== null && start >= bytes.length) return send(request, response, 416, { 'content-range': `bytes */${bytes.length}` }, '');
-    const end = asked?.[2] ? Math.min(Number(asked[2]) + 1, bytes.length) : bytes.length;
-    const body = bytes.subarray(start, end);
-    const ranged = asked === null ? {} : { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` };
-    const fault = faults.break;
-    if (fault === null || fault.times <= 0 || fault.path !== name)
-      return send(request, response, asked === null ? 200 : 206, { ...headers, ...ranged, 'accept-ranges': 'bytes' }, body);
-    fault.times -= 1;
-    request.status = asked === null ? 200 : 206;
-    response.writeHead(request.status, { ...headers, ...ranged, 'accept-ranges': 'bytes', 'content-length': body.length });
-    const head = body.subarray(0, fault.afterBytes);
-    request.sentBytes = head.length;
-    response.write(head, () => {
-      if (fault.how === 'cut') response.socket?.end(() => response.destroy());
-    });
+  async function handleApi(exchange: Exchange): Promise<void> {
+    const { pathname } = new URL(exchange.request.url, hub.endpoint);
+    if (pathname === '/api/whoami-v2') return sendWhoAmI(exchange, deps);
+    if (pathname === '/api/repos/create') return await changeRepository(exchange, deps, false);
+    if (pathname === '/api/repos/delete') return await changeRepository(exchange, deps, true);
+    if (pathname === '/api/complete_multipart') return await completeMultipart(exchange, deps);
+    if (pathname === '/api/validate-yaml') return await validateCard(exchange);
+    return await handleRepository(exchange, pathname);
   }
 
-  const endpoint = await listen(hub);
-  const cdnEndpoint = await listen(cdn);
+  async function handleRepository(exchange: Exchange, pathname: string): Promise<void> {
+    const found = route.exec(pathname)?.groups;
+    const repository = state.find(found?.['kind'] === 'datasets/' ? 'dataset' : 'model', found?.['repo'] ?? '');
+    if (refusedToken(state, exchange)) return undefined;
+    const caller = callerOf(state, exchange.request.authorization);
+    if (found === undefined || repository === undefined || !mayRead(state, repository, caller))
+      return exchange.fail(state.accounts.size > 0 && caller === undefined ? 401 : 404, 'RepoNotFound', 'Repository not found');
+    const { verb, lfs } = found;
+    if (lfs !== undefined || isWriting(exchange, verb)) {
+      if (refusedWriter(state, exchange, repository.id)) return undefined;
+      if (lfs === 'batch') return await sendBatch(exchange, deps, repository);
+      if (lfs === 'verify') return await verifyObject(exchange, deps);
+    }
+    const revision = decodeURIComponent(found['revision'] ?? 'main');
+    if (verb === 'branch' || verb === 'tag') return await changeRef(exchange, deps, repository, verb, revision);
+    if (verb === 'refs') return sendRefs(exchange, repository);
+    const resolved = state.resolve(repository, revision);
+    if (resolved === undefined) return exchange.fail(404, 'RevisionNotFound', `Invalid rev id: ${revision}`);
+    const inside = decodeURIComponent(found['path'] ?? '');
+    switch (verb) {
+      case 'tree':
+        return sendTree(exchange, deps, resolved.commit, inside);
+      case 'paths-info':
+        return await sendPathsInfo(exchange, resolved.commit);
+      case 'commits':
+        return sendCommits(exchange, repository, revision);
+      case 'preupload':
+        return await sendUploadModes(exchange, deps, resolved.commit);
+      case 'commit':
+        return await takeCommit(exchange, deps, repository, revision);
+      case 'resolve':
+        if (!isGranted(repository, caller))
+          return exchange.fail(caller === undefined ? 401 : 403, 'GatedRepo', `Access to model ${repository.id} is restricted`);
+        return sendFile(exchange, deps, resolved, inside);
+      default:
+        return sendInfo(exchange, repository, resolved);
+    }
+  }
+
+  const hub = await listen('hub', async (exchange) => await watched(exchange, async () => await handleApi(exchange)));
+  const cdn = await listen('cdn', async (exchange) => await watched(exchange, async () => await storage.handle(exchange)));
+  storage.endpoint = cdn.endpoint;
   return {
-    endpoint,
-    cdnEndpoint,
+    endpoint: hub.endpoint,
+    cdnEndpoint: cdn.endpoint,
     requests,
     faults,
-    addCommit(type, repo, files, branch = 'main') {
-      const key = `${type}s/${repo}`;
-      const repository = repositories.get(key) ?? { branches: new Map<string, string>(), commits: new Map<string, Commit>() };
-      const digests = Object.entries(files).map(([name, { content }]) => [name, sha256(content)]);
-      const id = createHash('sha1')
-        .update(JSON.stringify([key, digests]))
-        .digest('hex');
-      repository.commits.set(id, files);
-      repository.branches.set(branch, id);
-      repositories.set(key, repository);
-      return id;
+    accounts: state.accounts,
+    addCommit: (type, repo, files, branch = 'main') =>
+      state.commit(state.find(type, repo) ?? state.create(type, repo), branch, files, 'test commit', false),
+    repository: (type, repo) => state.find(type, repo),
+    files: (repo, branch = 'main') => {
+      const repository = state.find('model', repo);
+      return { ...(repository === undefined ? {} : state.resolve(repository, branch)?.commit) };
     },
-    async close() {
-      for (const server of [hub, cdn]) {
-        server.closeAllConnections();
-        await new Promise((resolve) => server.close(resolve));
-      }
+    close: async () => {
+      await hub.close();
+      await cdn.close();
     },
   };
 }
 
-function describe(repo: string, id: string, commit: Commit): object {
-  const siblings = Object.keys(commit).map((rfilename) => ({ rfilename }));
-  return {
-    _id: id.slice(0, 24),
-    id: repo,
-    sha: id,
-    private: false,
-    gated: false,
-    downloads: 0,
-    likes: 0,
-    lastModified: '2025-01-01T00:00:00.000Z',
-    siblings,
-  };
-}
-
-function treeOf(commit: Commit, isRecursive: boolean): object[] {
-  const folders = new Set<string>();
-  for (const name of Object.keys(commit))
-    for (let end = name.indexOf('/'); end >= 0; end = name.indexOf('/', end + 1)) folders.add(name.slice(0, end));
-  const directories = [...folders].map((folder) => ({ type: 'directory', oid: gitSha1(Buffer.from(folder)), size: 0, path: folder }));
-  const files = Object.entries(commit).map(([name, { content, isLarge }]) => {
-    if (isLarge !== true) return { type: 'file', oid: gitSha1(content), size: content.length, path: name };
-    const pointer = Buffer.from(`version https://git-lfs.github.com/spec/v1\noid sha256:${sha256(content)}\nsize ${content.length}\n`);
-    return {
-      type: 'file',
-      oid: gitSha1(pointer),
-      size: content.length,
-      lfs: { oid: sha256(content), size: content.length, pointerSize: pointer.length },
-      path: name,
-    };
-  });
-  return [...directories, ...files].filter(({ path }) => isRecursive || !path.includes('/'));
-}
-
-function sendJson(request: HubRequest, response: ServerResponse, value: unknown, headers: Record<string, string> = {}): void {
-  send(request, response, 200, { 'content-type': 'application/json; charset=utf-8', ...headers }, JSON.stringify(value));
-}
-
-function fail(request: HubRequest, response: ServerResponse, status: number, code: string): void {
-  send(
-    request,
-    response,
-    status,
-    { 'content-type': 'application/json; charset=utf-8', 'x-error-code': code },
-    JSON.stringify({ error: code }),
-  );
-}
-
-function send(request: HubRequest, response: ServerResponse, status: number, headers: Record<string, string>, body: string | Buffer): void {
-  request.status = status;
-  request.sentBytes = Buffer.byteLength(body);
-  response.writeHead(status, { ...headers, 'content-length': request.sentBytes }).end(body);
-}
-
-function sha256(content: Buffer): string {
-  return createHash('sha256').update(content).digest('hex');
-}
-
-function gitSha1(content: Buffer): string {
-  return createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
-}
-
-async function listen(server: http.Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // A server that listens on TCP has an address of this form.
-  const { port } = server.address() as AddressInfo;
-  return `http://127.0.0.1:${port}`;
+function isWriting(exchange: Exchange, verb: string | undefined): boolean {
+  return exchange.request.method !== 'GET' && exchange.request.method !== 'HEAD' && verb !== 'paths-info';
 }

@@ -18,6 +18,8 @@ export async function doneRun(output: Partial<Recipe['output']>): Promise<Run> {
     state: 'done',
     recipe: { ...recipe, output: { ...recipe.output, ...output } },
     launcher: 'local',
+    isDryRun: false,
+    runsBefore: null,
     error: null,
     trainer: null,
     createdAt: at,

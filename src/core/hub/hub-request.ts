@@ -1,6 +1,6 @@
-import { OSLER_ERR_HUB_FAILED, messageOf } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import { TransientFailure, withRetries } from './hub-retry.ts';
-import { type HubSession, pageOf } from './hub-session.ts';
+import { type HubAccess, type HubSession, hubFailure, pageOf } from './hub-session.ts';
 
 /**
  * Opens one URL and judges its status; the body is left to the caller.
@@ -53,7 +53,7 @@ function failureOf(session: HubSession, response: Response): Error {
   // A signed link to the CDN that has expired is refused there; the next try gets a fresh one.
   if (response.url !== '' && !isOwnOrigin(session, response.url))
     return new TransientFailure(`"${new URL(response.url).host}" answered ${status}`);
-  return new OSLER_ERR_HUB_FAILED(session.label, adviceFor(session, status, response.headers.get('x-error-code')));
+  return hubFailure(session, adviceFor(session, status, response.headers.get('x-error-code')));
 }
 
 /** The Hub's own codes (X-Error-Code) tell apart what its statuses do not: it answers 401 also for names that do not exist. */
@@ -78,12 +78,13 @@ function adviceFor(session: HubSession, status: number, code: string | null): st
   return `the Hub answered ${status}. Look at ${page}.`;
 }
 
-function isOwnOrigin(session: HubSession, url: string): boolean {
+/** Whether an address is the Hub's own; no other one gets the token. */
+export function isOwnOrigin(session: Pick<HubAccess, 'endpoint'>, url: string): boolean {
   return URL.parse(url)?.origin === new URL(session.endpoint).origin;
 }
 
 /** Retry-After (seconds or a date), or the seconds left in the Hub's own `RateLimit: "api";r=0;t=55`. */
-function askedPauseMs(headers: Headers): number {
+export function askedPauseMs(headers: Headers): number {
   const retryAfter = headers.get('retry-after');
   if (retryAfter !== null && /^\d+$/.test(retryAfter)) return Number(retryAfter) * 1000;
   if (retryAfter !== null) return Math.max(0, (Date.parse(retryAfter) || 0) - Date.now());

@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { OSLER_ERR_HUB_FAILED } from '../errors.ts';
-import { type HubSession, throwIfInterrupted } from './hub-session.ts';
+import { type HubAccess, hubFailure, throwIfInterrupted } from './hub-session.ts';
 
 /** A failure that may pass: the line, the time-out, 5xx, 429. Never leaves this folder. */
 export class TransientFailure extends Error {
@@ -23,10 +22,10 @@ export interface Watchdog {
  * Runs an attempt until it succeeds, pausing twice as long each time, or as long as the server asks.
  *
  * @param hasProgressed whether the last attempt moved on, so that a long download over a poor line is not given up
- * @throws OSLER_ERR_HUB_FAILED once the retries are used up, OSLER_ERR_INTERRUPTED, and what the attempt throws for good
+ * @throws OSLER_ERR_HUB_FAILED (OSLER_ERR_HUB_PUSH) once the retries are used up, OSLER_ERR_INTERRUPTED, and what the attempt throws for good
  */
 export async function withRetries<T>(
-  session: HubSession,
+  session: HubAccess,
   attempt: (watchdog: Watchdog) => Promise<T>,
   hasProgressed: () => boolean = () => false,
 ): Promise<T> {
@@ -40,13 +39,13 @@ export async function withRetries<T>(
       if (!(error instanceof TransientFailure)) throw error;
       if (hasProgressed()) failures = 1;
       if (failures > retries)
-        throw new OSLER_ERR_HUB_FAILED(
-          session.label,
+        throw hubFailure(
+          session,
           `${error.message} (tried ${failures} times). Check the line and ${session.endpoint}, then run the same command again: it goes on from there.`,
         );
       if (error.askedPauseMs > longestPauseMs)
-        throw new OSLER_ERR_HUB_FAILED(
-          session.label,
+        throw hubFailure(
+          session,
           `${error.message}, and it asks to wait ${Math.ceil(error.askedPauseMs / 1000)} s. Run the same command again then.`,
         );
       // Spread by a quarter, so that machines that failed together do not return together.

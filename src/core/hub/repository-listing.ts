@@ -1,9 +1,9 @@
 import { datasetInfo, listFiles, modelInfo } from '@huggingface/hub';
 import { z } from 'zod';
-import { OSLER_ERR_HUB_FAILED, isOslerError, messageOf } from '../errors.ts';
+import { isOslerError, messageOf } from '../errors.ts';
 import { isCommitId } from './hub-id.ts';
 import { createApiFetch } from './hub-request.ts';
-import type { HubSession } from './hub-session.ts';
+import { type HubSession, hubFailure } from './hub-session.ts';
 import { isSafeRepositoryPath } from './repository-path.ts';
 
 const maximumFiles = 500_000;
@@ -32,10 +32,9 @@ export async function resolveCommit(session: HubSession): Promise<string> {
       : await datasetInfo({ ...query, additionalFields: ['sha'] }),
   );
   // The client types what the server sends without looking at it.
-  if (typeof sha !== 'string' || !isCommitId(sha))
-    throw new OSLER_ERR_HUB_FAILED(session.label, 'the Hub names no commit for it. Check HF_ENDPOINT.');
+  if (typeof sha !== 'string' || !isCommitId(sha)) throw hubFailure(session, 'the Hub names no commit for it. Check HF_ENDPOINT.');
   if (isCommitId(session.revision) && sha !== session.revision)
-    throw new OSLER_ERR_HUB_FAILED(session.label, `the Hub gives commit "${sha}" for it. Check HF_ENDPOINT.`);
+    throw hubFailure(session, `the Hub gives commit "${sha}" for it. Check HF_ENDPOINT.`);
   return sha;
 }
 
@@ -57,8 +56,7 @@ export async function listRepository(session: HubSession, commit: string): Promi
   await understood(session, async () => {
     for await (const entry of entries) {
       if (entry.type !== 'file') continue;
-      if (files.length >= maximumFiles)
-        throw new OSLER_ERR_HUB_FAILED(session.label, `it has more than ${maximumFiles} files, which is the limit.`);
+      if (files.length >= maximumFiles) throw hubFailure(session, `it has more than ${maximumFiles} files, which is the limit.`);
       files.push(checkedFile(session, entry));
     }
   });
@@ -73,10 +71,7 @@ function checkedFile(
   const parsed = RepositoryFile.safeParse({ path: entry.path, bytes: entry.lfs?.size ?? entry.size, checksum });
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
-  throw new OSLER_ERR_HUB_FAILED(
-    session.label,
-    `its listing has an unusable file ${JSON.stringify(entry.path)} (${problems}). No file of it was written.`,
-  );
+  throw hubFailure(session, `its listing has an unusable file ${JSON.stringify(entry.path)} (${problems}). No file of it was written.`);
 }
 
 async function understood<T>(session: HubSession, ask: () => Promise<T>): Promise<T> {
@@ -84,9 +79,6 @@ async function understood<T>(session: HubSession, ask: () => Promise<T>): Promis
     return await ask();
   } catch (error) {
     if (isOslerError(error)) throw error;
-    throw new OSLER_ERR_HUB_FAILED(
-      session.label,
-      `"${session.endpoint}" does not answer like the Hub (${messageOf(error)}). Check HF_ENDPOINT.`,
-    );
+    throw hubFailure(session, `"${session.endpoint}" does not answer like the Hub (${messageOf(error)}). Check HF_ENDPOINT.`);
   }
 }

@@ -37,6 +37,8 @@ export const Run = z.strictObject({
   state: RunState,
   recipe: Recipe,
   launcher: z.string().describe('name of the launcher: local, or one of launchers.json'),
+  isDryRun: z.boolean().describe('emits the events of a run without training; makes no model'),
+  runsBefore: z.int().min(0).nullable().describe('queued runs of its launcher that come before it; null: it is not queued'),
   error: z.string().nullable(),
   trainer: TrainerHandle.nullable(),
   createdAt: z.iso.datetime(),

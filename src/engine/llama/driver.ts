@@ -6,6 +6,7 @@ import { alignReadings } from './aligned-reading.ts';
 import { AnswerGrammars } from './answer-grammar.ts';
 import type { ChildFault } from './protocol.ts';
 import { faultOf, RequestFault } from './request-fault.ts';
+import { type PlaceReading, readDistributions, type ReadRequest } from './read-distributions.ts';
 import { scoreSegments } from './score-segments.ts';
 import { findFollowers, planCopies, type PrefixCopier } from './shared-prefix.ts';
 import { chooseSlots, type SlotView } from './slot-choice.ts';
@@ -132,17 +133,23 @@ export class LockstepDriver {
   }
 
   /** Scores segments in a free slot, between steps. */
-  score(prompt: string, segments: readonly string[]): Promise<SegmentScore[]> {
-    const { promise, resolve, reject } = Promise.withResolvers<SegmentScore[]>();
+  async score(prompt: string, segments: readonly string[]): Promise<SegmentScore[]> {
+    const [tokens, ...rest] = [prompt, ...segments].map((text) => this.tokenize(text));
+    return await this.#betweenSteps(async (sequence) => await scoreSegments(sequence, tokens ?? [], rest));
+  }
+
+  /** Reads next-token distributions within a text in a free slot, between steps. */
+  async read(request: ReadRequest): Promise<PlaceReading[]> {
+    return await this.#betweenSteps(async (sequence) => await readDistributions(sequence, request));
+  }
+
+  #betweenSteps<T>(work: (sequence: LlamaContextSequence) => Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.#scoring.push(async () => {
       const slot = this.#freeSlots()[0];
       const sequence = slot === undefined ? undefined : this.#sequences[slot];
       if (sequence === undefined) throw new Error('no free slot for scoring');
-      await scoreSegments(
-        sequence,
-        this.tokenize(prompt),
-        segments.map((segment) => this.tokenize(segment)),
-      ).then(resolve, reject);
+      await work(sequence).then(resolve, reject);
     });
     void this.#loop();
     return promise;

@@ -14,7 +14,8 @@ import type {
 } from '../engine.ts';
 import type { ThoughtTags } from '../thought-splitter.ts';
 import { LlamaProcess } from './llama-process.ts';
-import type { Adapter, LoadOptions } from './protocol.ts';
+import type { Adapter, LoadOptions, VocabularyFacts } from './protocol.ts';
+import type { PlaceReading, ReadRequest } from './read-distributions.ts';
 
 const retryAfterSeconds = 5;
 
@@ -115,6 +116,16 @@ export class LlamaEngine implements Engine {
 
   async score(prompt: string, segments: readonly string[]): Promise<SegmentScore[]> {
     return (await this.#process.ask({ about: 'scores', arm: this.#arm, prompt, segments })) as SegmentScore[]; // see Question
+  }
+
+  /** Next-token distributions within a text, for comparing what two files make of it. */
+  async read(request: ReadRequest): Promise<PlaceReading[]> {
+    return (await this.#process.ask({ about: 'distributions', arm: this.#arm, request })) as PlaceReading[]; // see Question
+  }
+
+  /** The file's special tokens as a runtime sees them; `endIds` are those of `tokens` that end a generation. */
+  async vocabulary(tokens: readonly number[]): Promise<VocabularyFacts> {
+    return (await this.#process.ask({ about: 'vocabulary', tokens })) as VocabularyFacts; // see Question
   }
 
   async close(): Promise<void> {

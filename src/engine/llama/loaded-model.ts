@@ -2,7 +2,7 @@ import type { Llama, LlamaEmbeddingContext, LlamaModel, Token } from 'node-llama
 import type { Embeddings, EngineEvent, GenerateRequest } from '../engine.ts';
 import { backendName } from './backend-choice.ts';
 import { LockstepDriver } from './driver.ts';
-import type { ChildFault, LoadedInfo, LoadOptions, Question } from './protocol.ts';
+import type { ChildFault, LoadedInfo, LoadOptions, Question, VocabularyFacts } from './protocol.ts';
 import { NativeGarbage } from './native-garbage.ts';
 import { RequestFault } from './request-fault.ts';
 import { PrefixCopier } from './shared-prefix.ts';
@@ -102,11 +102,28 @@ export class LoadedModel {
         return this.#model.detokenize(this.#checked(question.tokens), true);
       case 'scores':
         return await this.#drivers[question.arm]?.score(question.prompt, question.segments).finally(() => this.#garbage.check());
+      case 'distributions':
+        this.#checked(question.request.tokens);
+        for (const wanted of question.request.wanted) this.#checked(wanted);
+        return await this.#drivers[question.arm]?.read(question.request).finally(() => this.#garbage.check());
+      case 'vocabulary':
+        return this.#vocabulary(question.tokens);
       case 'slots':
         return this.#drivers[question.arm]?.slots();
       case 'embeddings':
         return await this.#embed(id, question.texts).finally(() => this.#embeddingIds.delete(id));
     }
+  }
+
+  #vocabulary(asked: readonly number[]): VocabularyFacts {
+    const { bos, eos, shouldPrependBosToken } = this.#model.tokens;
+    return {
+      size: this.#model.fileInfo.metadata.tokenizer.ggml.tokens.length,
+      bosId: bos,
+      eosId: eos,
+      addsBos: shouldPrependBosToken,
+      endIds: this.#checked(asked).filter((token) => this.#model.isEogToken(token)),
+    };
   }
 
   /** An id beyond the vocabulary would abort the process. */

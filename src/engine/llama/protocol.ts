@@ -1,6 +1,7 @@
 import type { EngineEvent, GenerateRequest } from '../engine.ts';
 import type { ThoughtTags } from '../thought-splitter.ts';
 import type { BackendChoice } from './backend-choice.ts';
+import type { ReadRequest } from './read-distributions.ts';
 
 /** A LoRA adapter over the weights: a GGUF file and how strongly it counts. */
 export interface Adapter {
@@ -31,11 +32,24 @@ export interface LoadedInfo {
   readonly embeddingSize: number | null;
 }
 
+/** What the runtime makes of a file's special tokens. */
+export interface VocabularyFacts {
+  readonly size: number;
+  readonly bosId: number | null;
+  readonly eosId: number | null;
+  /** Whether a runtime that follows the file writes a BOS before every text, whatever the text begins with. */
+  readonly addsBos: boolean;
+  /** Those of the tokens asked about that end a generation. */
+  readonly endIds: readonly number[];
+}
+
 /** A question that is answered by one `reply` or `fault`. */
 export type Question =
   | { readonly about: 'tokens'; readonly text: string }
   | { readonly about: 'text'; readonly tokens: readonly number[] }
   | { readonly about: 'scores'; readonly arm: number; readonly prompt: string; readonly segments: readonly string[] }
+  | { readonly about: 'distributions'; readonly arm: number; readonly request: ReadRequest }
+  | { readonly about: 'vocabulary'; readonly tokens: readonly number[] }
   | { readonly about: 'embeddings'; readonly texts: readonly string[] }
   | { readonly about: 'slots'; readonly arm: number };
 

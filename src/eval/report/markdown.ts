@@ -18,7 +18,8 @@ export function renderMarkdown(report: Report): string {
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }
 
-function renderTable({ title, note, header, rows }: ReportTable): string {
+/** One table with its title and note. */
+export function renderTable({ title, note, header, rows }: ReportTable): string {
   const line = (cells: readonly string[]): string => `| ${cells.map(escapeMarkdown).join(' | ')} |`;
   const table = rows.length === 0 ? '(none)' : [line(header), `|${header.map(() => '---|').join('')}`, ...rows.map(line)].join('\n');
   return [`## ${escapeMarkdown(title)}`, escapeMarkdown(note), table].filter((part) => part !== '').join('\n\n');

@@ -1,3 +1,4 @@
+import type { FastifyBaseLogger } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { digestOfJson } from '../../core/digest.ts';
@@ -15,12 +16,16 @@ export const StartRun = z.strictObject({
   data: z.string().min(1).optional(),
   base: z.string().min(1).optional(),
   set: z.record(z.string(), z.unknown()).default({}),
+  launcher: z.string().min(1).default('local').describe('where to train: local, or a name of launchers.json'),
   dryRun: z.boolean().default(false).describe('emit the events of a run without training; makes no model'),
 });
 
+/** What needs no settings is asked for with `{}`: a page of a foreign site may post anything but JSON. */
+const NoSettings = z.strictObject({});
+
 const RunParams = z.object({ id: z.string().min(1) });
 
-/** Starting, following and cancelling trainings. */
+/** Starting, following, stopping, resuming and cancelling trainings. */
 export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {
   const { trainings } = deps;
   const list = describeRoute(
@@ -44,34 +49,59 @@ export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {
     { params: RunParams },
     { tag: 'runs', summary: 'Cancels a training; the trainer saves a checkpoint first', response: { 200: json(Run, 'the training') } },
   );
+  const stop = describeRoute(
+    { params: RunParams, body: NoSettings },
+    {
+      tag: 'runs',
+      summary: 'Stops a training',
+      description:
+        'The trainer finishes its step and saves a checkpoint; then the state is `stopped`, and the training can be resumed. The body is `{}`.',
+      response: { 202: json(Run, 'the training') },
+    },
+  );
+  const resume = describeRoute(
+    { params: RunParams, body: NoSettings },
+    {
+      tag: 'runs',
+      summary: 'Goes on with a training',
+      description: 'One that was stopped, has failed, or whose process has died. What it has done already is kept. The body is `{}`.',
+      response: { 202: json(Run, 'the training') },
+    },
+  );
   const events = describeRoute(
     { params: RunParams },
     {
       tag: 'runs',
       summary: 'Follows a training',
-      description: 'Events `trainer` (see python/osler_trainer/contract/train-event.schema.json), at last one `state`.',
+      description:
+        'Events `trainer` (see python/osler_trainer/contract/train-event.schema.json), all from the first on, and `state`, the training itself, each time that its state or its place in the queue changes. The last one is the state in which it ended.',
       response: { 200: { description: 'server-sent events', content: eventStream } },
     },
   );
+  /** Works on a run in the background, where nobody does. */
+  const takeUp = (id: string, log: FastifyBaseLogger): void => {
+    if (trainings.isAbandoned(id))
+      trainings.execute(id).catch((error: unknown) => log.warn({ run: id, reason: messageOf(error) }, 'run ended early'));
+  };
   return async (app) => {
     app.get('/api/runs', { schema: list }, async () => ({ runs: trainings.list() }));
 
     app.post('/api/runs', { schema: start }, async (request, reply) => {
-      const { preset, data, base, set, dryRun } = request.body;
+      const { preset, data, base, set, launcher, dryRun } = request.body;
       // A recipe file would be read from the server's disk: presets only.
       const recipe = await resolveRecipe({
         preset: preset.replaceAll(/[/\\]|\.json$/g, '?'),
         set: { ...(data !== undefined && { 'data.ref': data }), ...(base !== undefined && { 'base.ref': base }), ...set },
       });
       checkServicePaths(recipe, trainings.home);
-      await trainings.check(recipe);
+      await trainings.check(recipe, launcher);
       const key = request.headers['idempotency-key'];
-      const { run, isNew } = trainings.create(recipe, typeof key === 'string' && key !== '' ? key : null);
-      if (!isNew && digestOfJson(run.recipe) !== digestOfJson(recipe)) throw new OSLER_ERR_IDEMPOTENCY_KEY(key, run.id);
-      if (isNew)
-        trainings
-          .execute(run.id, { isDryRun: dryRun })
-          .catch((error: unknown) => request.log.warn({ run: run.id, reason: messageOf(error) }, 'run ended early'));
+      const asked = { recipe, launcher, isDryRun: dryRun };
+      const { run, isNew } = trainings.create(recipe, typeof key === 'string' && key !== '' ? key : null, asked);
+      const known = { recipe: run.recipe, launcher: run.launcher, isDryRun: run.isDryRun };
+      if (!isNew && digestOfJson(known) !== digestOfJson(asked)) throw new OSLER_ERR_IDEMPOTENCY_KEY(key, run.id);
+      // Not only a new one: a server may have died between writing down a run and working on it.
+      takeUp(run.id, request.log);
       return await reply
         .status(isNew ? 202 : 200)
         .header('location', `/api/runs/${run.id}`)
@@ -80,7 +110,23 @@ export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {
 
     app.get('/api/runs/:id', { schema: one }, async (request) => trainings.get(request.params.id));
 
-    app.delete('/api/runs/:id', { schema: cancel }, async (request) => trainings.cancel(request.params.id));
+    app.delete('/api/runs/:id', { schema: cancel }, async (request) => {
+      const run = trainings.cancel(request.params.id);
+      takeUp(run.id, request.log);
+      return run;
+    });
+
+    app.post('/api/runs/:id/stop', { schema: stop }, async (request, reply) => {
+      const run = trainings.stop(request.params.id);
+      takeUp(run.id, request.log);
+      return await reply.status(202).send(run);
+    });
+
+    app.post('/api/runs/:id/resume', { schema: resume }, async (request, reply) => {
+      const run = await trainings.resume(request.params.id);
+      takeUp(run.id, request.log);
+      return await reply.status(202).send(run);
+    });
 
     app.get('/api/runs/:id/events', { schema: events }, async (request, reply) => {
       const { id } = request.params;
@@ -92,10 +138,8 @@ export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {
       async function* blocks() {
         // The headers leave with the first bytes, and a run may be silent for long.
         yield ': open\n\n';
-        for await (const event of trainings.events(id, ended)) yield sseBlock(JSON.stringify(event), 'trainer');
-        if (ended.aborted) return;
-        const run = await trainings.settled(id, ended);
-        if (!ended.aborted) yield sseBlock(JSON.stringify(run), 'state');
+        for await (const news of trainings.feed(id, ended))
+          yield sseBlock(JSON.stringify(news.kind === 'trainer' ? news.event : news.run), news.kind);
       }
       return await reply.headers(sseHeaders).send(sseStream(blocks()));
     });

@@ -1,6 +1,6 @@
 import { execa } from 'execa';
-import { quantisedGgufTypes } from '../../core/schema/gguf-type.ts';
-import { ensureLlamaCppProgram } from '../llama-cpp-program.ts';
+import { type GgufType, quantisedGgufTypes } from '../../core/schema/gguf-type.ts';
+import { checkLlamaCppProgram, ensureLlamaCppProgram, type LlamaCppProgramOptions } from '../llama-cpp-program.ts';
 import type { ReportStep } from '../python-environment.ts';
 
 /** A static program that runs on any processor of this kind; quantising is C code, so less is asked of the C++ around it. */
@@ -37,16 +37,30 @@ export interface LlamaQuantizeOptions {
 export async function ensureLlamaQuantize(options: LlamaQuantizeOptions): Promise<string> {
   const installed = options.installed ?? 'llama-quantize';
   if (await isUsable(installed, options.signal)) return installed;
-  return await ensureLlamaCppProgram({
-    cacheDir: options.cacheDir,
+  return await ensureLlamaCppProgram(buildOf(options));
+}
+
+/**
+ * Says before a training what would be missing after it: an export of these types may need a compiler.
+ *
+ * @throws OSLER_ERR_TOOL_MISSING
+ */
+export async function checkExportTools(types: readonly GgufType[], options: LlamaQuantizeOptions): Promise<void> {
+  if (!types.some((type) => quantisedGgufTypes.some((candidate) => candidate === type))) return;
+  if (!(await isUsable(options.installed ?? 'llama-quantize', options.signal))) await checkLlamaCppProgram(buildOf(options));
+}
+
+function buildOf({ cacheDir, onStep, signal }: LlamaQuantizeOptions): LlamaCppProgramOptions {
+  return {
+    cacheDir,
     name: 'llama-quantize',
     flags,
     duration: 'about three minutes on two cores',
     purpose: `compile llama-quantize, which makes ${quantisedGgufTypes.join(', ')}`,
     instead: 'The types f16, bf16 and q8_0 need no compiler: --set output.ggufTypes=["q8_0"]',
-    onStep: options.onStep,
-    signal: options.signal,
-  });
+    onStep,
+    signal,
+  };
 }
 
 /**

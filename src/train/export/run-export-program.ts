@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
 import { OSLER_ERR_EXPORT_FAILED } from '../../core/errors.ts';
@@ -18,6 +18,7 @@ export interface ExportProgram {
 }
 
 const shownLines = 3;
+const fullDiskBytes = 1 << 20;
 /** Progress bars of tqdm, which overwrite themselves. */
 const progressLine = /^(?:Writing|Converting)\b.*\d+%\|/;
 
@@ -38,11 +39,17 @@ export async function runExportProgram(options: ExportProgram): Promise<string> 
     () => false,
   );
   if (result.exitCode === 0 && isThere) return said;
-  if (/No space left on device|ENOSPC|Disk quota exceeded/.test(said)) {
+  if (/No space left on device|ENOSPC|Disk quota exceeded/.test(said) || (await hasNoSpaceLeft(path.dirname(writes)))) {
     const full = Object.assign(new Error('the disk is full'), { code: 'ENOSPC' });
     throw await diskFullOf(full, path.dirname(writes), options.expectedBytes ?? 0);
   }
   throw new OSLER_ERR_EXPORT_FAILED(target, reasonOf(result, said));
+}
+
+/** Some programs say no more than that writing failed; what they wrote is still there. */
+async function hasNoSpaceLeft(folder: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize < fullDiskBytes;
 }
 
 function reasonOf(result: { readonly signal?: string | undefined; readonly message?: string | undefined }, said: string): string {

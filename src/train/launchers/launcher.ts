@@ -22,6 +22,8 @@ export type TrainedArtifact = Extract<TrainEvent, { type: 'artifact' }>;
 /**
  * Where trainers run. The trainer is the same program everywhere, lives on without us, and is found again by its handle;
  * its events and log end up in the run's folder, whose file of events is the only thing that others read.
+ *
+ * Where its host does not answer, a call throws: `isAlive` then says nothing, and is asked again.
  */
 export interface Launcher {
   /** `local`, or its name in launchers.json. */

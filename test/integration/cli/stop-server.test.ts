@@ -1,41 +1,9 @@
-import { once } from 'node:events';
-import path from 'node:path';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { packageRoot } from '../../../src/core/package-root.ts';
+import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { eventually } from '../support/eventually.ts';
+import { type ServeProcess, startServeProcess } from '../support/serve-process.ts';
 
-interface Server {
-  readonly child: ChildProcess;
-  readonly origin: string;
-  /** What it wrote to stderr. */
-  said(): string;
-  exitCode(): Promise<number | null>;
-}
-
-/** Starts a server with a scripted model, which takes `wordMs` for each of 43 words. */
-async function startServer(settings: Record<string, unknown>, wordMs: number): Promise<Server> {
-  const child = spawn(
-    path.join(packageRoot, 'node_modules/.bin/node'),
-    [path.join(packageRoot, 'test/integration/support/serve-child.ts'), JSON.stringify(settings), String(wordMs)],
-    { env: { PATH: process.env['PATH'], OSLER_HOME: temporaryFolder(), CI: '1' }, stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  let [out, errors] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-  const exited = once(child, 'exit');
-  onTestFinished(() => void child.kill('SIGKILL'));
-  await eventually('it listens', () => out.includes('curl '), 30_000);
-  return {
-    child,
-    origin: /http:\/\/127\.0\.0\.1:\d+/.exec(out)?.[0] ?? '',
-    said: () => errors,
-    exitCode: async () => Number((await exited)[0]),
-  };
-}
-
-function ask(server: Server): Promise<Response> {
+function ask(server: ServeProcess): Promise<Response> {
   return fetch(`${server.origin}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -45,7 +13,7 @@ function ask(server: Server): Promise<Response> {
 
 describe('osler serve', () => {
   it('ends with 0 on SIGTERM when the running answer has come to its end', async () => {
-    const server = await startServer({}, 40);
+    const server = await startServeProcess(temporaryFolder(), {}, 40);
     const reply = await ask(server);
     server.child.kill('SIGTERM');
     await eventually('it drains', () => server.said().includes('finishing 1 answer(s)'));
@@ -56,14 +24,14 @@ describe('osler serve', () => {
   });
 
   it('ends with 0 at once on SIGINT when nothing runs', async () => {
-    const server = await startServer({ drainSeconds: 600 }, 0);
+    const server = await startServeProcess(temporaryFolder(), { drainSeconds: 600 }, 0);
     await (await ask(server)).text();
     server.child.kill('SIGINT');
     expect(await server.exitCode()).toBe(0);
   });
 
   it('cuts off what takes longer than it may, says so, and ends with 130', async () => {
-    const server = await startServer({ drainSeconds: 0 }, 60_000);
+    const server = await startServeProcess(temporaryFolder(), { drainSeconds: 0 }, 60_000);
     const reply = await ask(server);
     server.child.kill('SIGTERM');
     expect(await server.exitCode()).toBe(130);
@@ -72,7 +40,7 @@ describe('osler serve', () => {
   });
 
   it('ends with 130 at once on a second signal', async () => {
-    const server = await startServer({ drainSeconds: 600 }, 60_000);
+    const server = await startServeProcess(temporaryFolder(), { drainSeconds: 600 }, 60_000);
     const reply = await ask(server);
     server.child.kill('SIGTERM');
     await eventually('it drains', () => server.said().includes('finishing 1 answer(s)'));

@@ -116,7 +116,9 @@ describe('GET /openapi.json', () => {
       expect(operation.summary, name).toMatch(/^[A-Z].{8,}/);
       expect(operation.tags, name).toHaveLength(1);
       const statuses = Object.keys(operation.responses);
-      expect(statuses, name).toContain(name === 'GET /ws/chat' ? '426' : '200');
+      // A switch of protocols, what is begun and not done yet, and all others.
+      const usual = name === 'GET /ws/chat' ? '426' : /\/(?:stop|resume)$/.test(name) ? '202' : '200';
+      expect(statuses, name).toContain(usual);
       for (const [status, response] of Object.entries(operation.responses)) {
         expect(response.description, `${name} ${status}`).toBeTruthy();
         expect(Object.values(response.content ?? {})[0]?.schema, `${name} ${status}`).toBeDefined();

@@ -58,15 +58,16 @@ async function ended(service: Service, id: string, state: Run['state']): Promise
   return await getRun(service, id);
 }
 
-/** Checks each event of the trainer against the schema and gives their types, with the last state. */
-function readBlocks(blocks: readonly SseBlock[]): { types: string[]; state: Run } {
+/** Checks each event against the schema; gives the types of the trainer's, the states that were told, and the last one whole. */
+function readBlocks(blocks: readonly SseBlock[]): { types: string[]; states: string[]; state: Run } {
   const events = blocks.filter((block) => block.comment === null);
+  const bodiesOf = (name: string): unknown[] =>
+    events.filter((block) => block.event === name).map((block): unknown => JSON.parse(block.data ?? 'null'));
+  const trainer = bodiesOf('trainer').map((body) => TrainEvent.parse(body));
+  const states = bodiesOf('state').map((body) => Run.parse(body));
+  expect(trainer.length + states.length).toBe(events.length);
   expect(events.at(-1)?.event).toBe('state');
-  const trainer = events.slice(0, -1).map((block) => {
-    expect(block.event).toBe('trainer');
-    return TrainEvent.parse(JSON.parse(block.data ?? 'null'));
-  });
-  return { types: trainer.map((event) => event.type), state: Run.parse(JSON.parse(events.at(-1)?.data ?? 'null')) };
+  return { types: trainer.map((event) => event.type), states: states.map((run) => run.state), state: Run.parse(states.at(-1)) };
 }
 
 function isProcessThere(pid: number): boolean {
@@ -103,10 +104,11 @@ describe('a training started by the service, dry', () => {
 
     const live = await stream;
     expect(live.headers['content-type']).toMatch(/^text\/event-stream/);
-    const { types, state } = readBlocks(parseSse(live.body));
+    const { types, states: told, state } = readBlocks(parseSse(live.body));
     expect(types.slice(0, 2)).toEqual(['started', 'dataset']);
     expect(types.filter((type) => type === 'progress')).toHaveLength(30);
     expect(types.at(-1)).toBe('finished');
+    expect(told.slice(-3)).toEqual(['preparing', 'training', 'done']);
     expect(state).toMatchObject({ id, state: 'done', error: null, trainer: null });
     expect(state.recipe.trainer.maxSteps).toBe(30);
 
@@ -161,16 +163,27 @@ describe('a training started by the service, dry', () => {
     expect(events.filter((event) => event.type === 'started')).toHaveLength(1);
   });
 
-  it('refuses an idempotency key that stands for another training, instead of giving that one', async () => {
+  it.each([{ set: { 'trainer.maxSteps': 2 } }, { dryRun: false }])(
+    'refuses an idempotency key that stands for another training, instead of giving that one: %j',
+    async (change) => {
+      const service = await startService();
+      const body = { dryRun: true, base, set: { 'trainer.maxSteps': 1 } };
+      const first = Run.parse((await post(service, body, 'key-1')).json());
+      const reply = await post(service, { ...body, ...change }, 'key-1');
+      expect(reply.statusCode).toBe(409);
+      const { error } = ErrorReply.parse(reply.json());
+      expect(error.code).toBe('OSLER_ERR_IDEMPOTENCY_KEY');
+      expect(error.message).toContain(first.id);
+      await ended(service, first.id, 'done');
+      expect(await listRuns(service)).toHaveLength(1);
+    },
+  );
+
+  it('refuses a launcher that is not there', async () => {
     const service = await startService();
-    const first = Run.parse((await post(service, { dryRun: true, base, set: { 'trainer.maxSteps': 1 } }, 'key-1')).json());
-    const reply = await post(service, { dryRun: true, base, set: { 'trainer.maxSteps': 2 } }, 'key-1');
-    expect(reply.statusCode).toBe(409);
-    const { error } = ErrorReply.parse(reply.json());
-    expect(error.code).toBe('OSLER_ERR_IDEMPOTENCY_KEY');
-    expect(error.message).toContain(first.id);
-    await ended(service, first.id, 'done');
-    expect(await listRuns(service)).toHaveLength(1);
+    const reply = await post(service, { dryRun: true, base, launcher: 'moon' });
+    expect([reply.statusCode, reply.body]).toEqual([400, expect.stringContaining('moon')]);
+    expect(await listRuns(service)).toEqual([]);
   });
 
   it('is cancelled in the middle, and its process goes', async () => {

@@ -15,7 +15,10 @@ import { buildApp, type ServerDeps } from '../../../src/server/app.ts';
 import { Drain } from '../../../src/server/drain.ts';
 import { checkTraining } from '../../../src/server/training-check.ts';
 import { type ServedModel, ServedModels } from '../../../src/server/served-model.ts';
+import { exportRun } from '../../../src/train/export/export-run.ts';
+import { openLauncher } from '../../../src/train/launchers/open-launcher.ts';
 import { ModelStore } from '../../../src/train/model-store.ts';
+import { Pushes } from '../../../src/train/publish/pushes.ts';
 import { RunStore } from '../../../src/train/run-store.ts';
 import { Trainings } from '../../../src/train/trainings.ts';
 import { readProjectTemplate } from '../../support/project-template.ts';
@@ -31,6 +34,8 @@ export interface ServiceOptions {
   readonly logLevel?: string;
   /** A home of the caller's, which stays; default: a new one that goes away with the test. */
   readonly home?: string;
+  /** What differs from the settings of tests. */
+  readonly config?: Partial<Config>;
   /** Whatever else the app is built with. */
   readonly deps?: Partial<ServerDeps>;
 }
@@ -55,15 +60,20 @@ export async function startService(
   onEnd: (end: () => Promise<void>) => void = onTestFinished,
 ): Promise<Service> {
   const home = options.home ?? (await mkdtemp(path.join(os.tmpdir(), 'osler-service-')));
-  const config = testConfig(home);
+  const config = { ...testConfig(home), ...options.config };
   const database = openStore(home);
+  const runs = new RunStore(database, systemClock);
   const models = new ModelStore(database);
   const trainings = new Trainings({
     config,
     clock: systemClock,
-    runs: new RunStore(database, systemClock),
+    runs,
     models,
+    launcher: async (name) => await openLauncher(name, config),
+    exportRun: async (run, folder, options) => await exportRun(run, folder, { config }, options),
+    times: { pollMs: 50, queueMs: 50, syncMs: 100 },
   });
+  const pushes = new Pushes({ config, clock: systemClock, runs, models, findEvaluation: async () => undefined });
   const keys = new KeyStore(database, systemClock);
   const drain = options.deps?.drain ?? new Drain();
   const lines: string[] = [];
@@ -71,6 +81,7 @@ export async function startService(
     models: new ServedModels(options.models ?? [scriptedModel()]),
     trainings,
     checkTraining: async (recipe, how) => await checkTraining(recipe, { config, models }, how),
+    pushes,
     evaluations: async () => await readEvaluationProgress(home),
     clock: systemClock,
     keys,

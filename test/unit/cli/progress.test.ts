@@ -79,6 +79,28 @@ describe('progress without a terminal', () => {
   });
 });
 
+describe('the time that is left', () => {
+  it('is what the caller knows, before any pace is known', () => {
+    const { reporter, lines } = plain();
+    const progress = reporter.progress('training');
+    for (const [done, seconds] of [
+      [10, 12_000.2],
+      [20, 700],
+      [30, 119],
+      [40, 0],
+    ] as const) {
+      progress.update(done, 40, '', seconds);
+      vi.advanceTimersByTime(6000);
+    }
+    expect(lines).toEqual([
+      '  training 10/40, ETA 3 h 20 min',
+      '  training 20/40, ETA 11 min 40 s',
+      '  training 30/40, ETA 119 s',
+      '  training 40/40',
+    ]);
+  });
+});
+
 describe('progress on a terminal', () => {
   it('is silent until the first update', () => {
     const lines: string[] = [];

@@ -25,6 +25,7 @@ function homeAfter(days: number, retentionDays: number | null) {
     clock,
     runs: new RunStore(database, clock),
     models: new ModelStore(database),
+    launcher: async () => await Promise.reject(new Error('no run here has a trainer')),
   };
   context.runs.add('run-1', recipe, null);
   context.runs.setState('run-1', 'done');

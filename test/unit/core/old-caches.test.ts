@@ -37,6 +37,7 @@ describe('listOldCaches', () => {
       'cache/gguf/new-0011-q8_0.gguf': { written: recent },
       'cache/gguf/half-0011-q8_0.gguf.123.tmp': {},
       'cache/llama.cpp-node-llama-cpp-3.0.0/convert_hf_to_gguf.py': {},
+      'cache/llama-quantize-llama.cpp-node-llama-cpp-3.0.0-0a1b/bin/llama-quantize': {},
     });
     const found = await listOldCaches(home, before);
     expect(Object.fromEntries(found.map(({ name, bytes }) => [name, bytes]))).toEqual({
@@ -45,6 +46,7 @@ describe('listOldCaches', () => {
       'cache/hub/datasets/owner/rows/ff00': 10,
       'cache/hub/models/owner/broken/.osler-parts': 7,
       'cache/hub/models/owner/old/0a1b': 1024,
+      'cache/llama-quantize-llama.cpp-node-llama-cpp-3.0.0-0a1b': 10,
       'cache/llama.cpp-node-llama-cpp-3.0.0': 10,
     });
     for (const item of found) await item.remove();

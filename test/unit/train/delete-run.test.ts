@@ -7,6 +7,7 @@ import { tryLockFolder } from '../../../src/core/folder-lock.ts';
 import type { RunState } from '../../../src/core/schema/run.ts';
 import { openStore } from '../../../src/core/store.ts';
 import { deleteRun } from '../../../src/train/delete-run.ts';
+import { LocalLauncher } from '../../../src/train/launchers/local-launcher.ts';
 import { ModelStore, type StoredModel } from '../../../src/train/model-store.ts';
 import { listOldCheckpoints, listOldRuns } from '../../../src/train/old-runs.ts';
 import { resolveRecipe } from '../../../src/train/recipe.ts';
@@ -22,7 +23,8 @@ function newHome() {
   const home = temporaryFolder();
   const clock = new FixedClock('2026-11-24T10:00:00Z');
   const database = openStore(':memory:');
-  const deps = { home, runs: new RunStore(database, clock), models: new ModelStore(database) };
+  const local = new LocalLauncher({ python: async () => 'python3' });
+  const deps = { home, runs: new RunStore(database, clock), models: new ModelStore(database), launcher: async () => local };
   /** A run in a state, with files, checkpoints and a model. */
   const add = (id: string, state: RunState, status: StoredModel['status'] = 'candidate'): void => {
     deps.runs.add(id, recipe, null);

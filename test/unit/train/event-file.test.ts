@@ -1,8 +1,8 @@
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TrainEvent } from '../../../src/core/schema/train-event.ts';
-import { followEvents, readEvents } from '../../../src/train/event-file.ts';
+import { endHalfLine, followEvents, readEvents } from '../../../src/train/event-file.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const noticeOf = (message: string): TrainEvent => ({ type: 'notice', at: '2026-11-23T23:05:00Z', message });
@@ -28,6 +28,45 @@ describe('readEvents', () => {
   it('finds nothing in an empty and in a missing file', async () => {
     expect(await readEvents(newFile(''))).toEqual([]);
     expect(await readEvents('/none/events.jsonl')).toEqual([]);
+  });
+});
+
+describe('readEvents with more than events', () => {
+  it('tells of each line that is no event, the last half one too', async () => {
+    const noise: string[] = [];
+    const text = `${lineOf('a')}\n  \nnoise\n{"type":"unknown"}\n7\nnull\n${lineOf('b')}{"half`;
+    const events = await readEvents(newFile(text), { onNoise: (line) => noise.push(line) });
+    expect(messagesOf(events)).toEqual(['a', 'b']);
+    expect(noise).toEqual(['noise', '{"type":"unknown"}', '7', 'null', '{"half']);
+  });
+
+  it('gets over a flood of bytes without a newline, and finds the events behind it', async () => {
+    const noise: number[] = [];
+    const file = newFile(lineOf('a'));
+    for (let piece = 0; piece < 40; piece += 1) appendFileSync(file, Buffer.alloc(1 << 20));
+    appendFileSync(file, `\n${lineOf('b')}`);
+    expect(messagesOf(await readEvents(file, { onNoise: (line) => noise.push(line.length) }))).toEqual(['a', 'b']);
+    expect(noise).toEqual([1024]);
+  });
+
+  it('begins where it is told', async () => {
+    const file = newFile(lineOf('a') + lineOf('b'));
+    expect(messagesOf(await readEvents(file, { fromBytes: lineOf('a').length }))).toEqual(['b']);
+  });
+});
+
+describe('endHalfLine', () => {
+  it('ends a half line, and leaves whole ones and empty files as they are', async () => {
+    for (const [before, after] of [
+      ['', ''],
+      [lineOf('a'), lineOf('a')],
+      ['{"ty', '{"ty\n'],
+    ] as const) {
+      const file = newFile(before);
+      expect(await endHalfLine(file)).toBe(after.length);
+      expect(readFileSync(file, 'utf8')).toBe(after);
+    }
+    expect(await endHalfLine(newFile())).toBe(0);
   });
 });
 

@@ -1,4 +1,7 @@
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
+import { migrations } from '../../../src/core/migrations.ts';
 import type { Clock } from '../../../src/core/clock.ts';
 import { isEnded, RunState } from '../../../src/core/schema/run.ts';
 import { openStore } from '../../../src/core/store.ts';
@@ -26,7 +29,7 @@ function newStore(): { runs: RunStore; clock: TestClock } {
 }
 
 describe('RunStore', () => {
-  it('adds a run that is being prepared, with its recipe whole', () => {
+  it('adds a run that waits, with its recipe whole', () => {
     const { runs } = newStore();
     const { run, isNew } = runs.add('run-1', recipe, null);
     expect(isNew).toBe(true);
@@ -35,6 +38,8 @@ describe('RunStore', () => {
       state: 'queued',
       recipe,
       launcher: 'local',
+      isDryRun: false,
+      runsBefore: 0,
       error: null,
       trainer: null,
       createdAt: '2026-11-23T10:00:00.000Z',
@@ -95,20 +100,97 @@ describe('RunStore', () => {
     expect(runs.get('run-1').state).toBe(state);
   });
 
-  it('lists the newest first, and by id within one moment', () => {
+  it('never writes over a run that is done or cancelled', () => {
+    const { runs } = newStore();
+    for (const state of ['done', 'cancelled'] as const) {
+      runs.add(`run-${state}`, recipe, null);
+      expect(runs.setState(`run-${state}`, state)).toBe(true);
+      for (const other of RunState.options) expect(runs.setState(`run-${state}`, other, 'late')).toBe(false);
+      expect(runs.requeue(`run-${state}`)).toBe(false);
+      runs.slots.giveBack(`run-${state}`);
+      expect(runs.get(`run-${state}`)).toMatchObject({ state, error: null });
+    }
+  });
+
+  it('moves a run on from the states named, and from no other', () => {
+    const { runs } = newStore();
+    runs.add('run-1', recipe, null);
+    expect(runs.moveState('run-1', ['training', 'merging'], 'converting')).toBe(false);
+    expect(runs.moveState('run-1', ['queued'], 'training')).toBe(true);
+    expect(runs.get('run-1').state).toBe('training');
+  });
+
+  it('keeps what is asked of a run until it is queued again', () => {
+    const { runs } = newStore();
+    runs.add('run-1', recipe, null);
+    expect(runs.wishOf('run-1')).toBeNull();
+    runs.wantStop('run-1');
+    expect(runs.wishOf('run-1')).toBe('stop');
+    runs.setState('run-1', 'stopped');
+    expect(runs.requeue('run-1')).toBe(true);
+    expect([runs.wishOf('run-1'), runs.get('run-1').state]).toEqual([null, 'queued']);
+    runs.setState('run-1', 'cancelled');
+    expect(runs.wishOf('run-1')).toBe('cancel');
+  });
+
+  it('counts who comes before, by when they were queued, at one launcher', () => {
     const { runs, clock } = newStore();
-    runs.add('run-a', recipe, null);
-    runs.add('run-b', recipe, null);
+    const before = (): (number | null)[] => ['b', 'a', 'other', 'c'].map((id) => runs.get(id).runsBefore);
+    // Two of one moment: as they came, not by name.
+    for (const id of ['b', 'a']) runs.add(id, recipe, null);
+    runs.add('other', recipe, null, { launcher: 'gpu-host' });
+    runs.add('c', recipe, null);
+    expect(before()).toEqual([0, 1, 0, 2]);
+    expect(runs.slots.queuedBefore('c')).toEqual(['b', 'a']);
+    runs.setState('b', 'failed');
+    clock.at = new Date('2026-11-23T11:00:00.000Z');
+    runs.requeue('b');
+    expect(before()).toEqual([2, 0, 0, 1]);
+  });
+
+  it('does all of some changes or none', () => {
+    const { runs } = newStore();
+    runs.add('run-1', recipe, null);
+    const broken = (): void =>
+      runs.inTransaction(() => {
+        runs.setState('run-1', 'done');
+        throw new Error('broken');
+      });
+    expect(broken).toThrow('broken');
+    expect(runs.get('run-1').state).toBe('queued');
+  });
+
+  it('lists the newest first, also within one moment', () => {
+    const { runs, clock } = newStore();
+    for (const id of ['run-b', 'run-a', 'run-c']) runs.add(id, recipe, null);
     clock.at = new Date('2026-11-24T00:00:00.000Z');
     runs.add('run-0', recipe, null);
     clock.at = new Date('2026-11-22T00:00:00.000Z');
     runs.add('run-z', recipe, null);
-    expect(runs.list().map(({ id }) => id)).toEqual(['run-0', 'run-b', 'run-a', 'run-z']);
+    expect(runs.list().map(({ id }) => id)).toEqual(['run-0', 'run-c', 'run-a', 'run-b', 'run-z']);
   });
 
   it('says which run is not there', async () => {
     const error = await errorOf(() => newStore().runs.get('run-9'));
     expect([error.code, error.message]).toEqual(['OSLER_ERR_NOT_FOUND', 'There is no run "run-9".']);
+  });
+
+  it('reads a run of the release before, in the place of the queue that it was created in', () => {
+    const home = temporaryFolder();
+    const old = new DatabaseSync(path.join(home, 'osler.sqlite'));
+    old.exec(`${migrations.slice(0, 3).join(';')}; PRAGMA user_version = 3`);
+    const insert = old.prepare("INSERT INTO runs (id, state, recipe, created_at, updated_at) VALUES (?, 'queued', ?, ?, ?)");
+    for (const [id, at] of [
+      ['run-2', '2026-11-23T10:00:01.000Z'],
+      ['run-1', '2026-11-23T10:00:00.000Z'],
+    ] as const)
+      insert.run(id, JSON.stringify(recipe), at, at);
+    old.close();
+    const database = openStore(home);
+    const runs = new RunStore(database, new TestClock());
+    expect(runs.get('run-2')).toMatchObject({ isDryRun: false, runsBefore: 1, launcher: 'local' });
+    expect([runs.wishOf('run-2'), runs.eventsFrom('run-2')]).toEqual([null, 0]);
+    database.close();
   });
 
   it('finds a run again in another process', () => {

@@ -1,48 +1,30 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { sha256OfFile } from '../../../../src/core/digest.ts';
 import type { Recipe } from '../../../../src/core/schema/recipe.ts';
-import { type ExportRunOptions, exportRun } from '../../../../src/train/export/export-run.ts';
+import { exportRun } from '../../../../src/train/export/export-run.ts';
+import type { ExportRunOptions } from '../../../../src/train/export/exporter.ts';
 import { readRunExport } from '../../../../src/train/export/run-export.ts';
 import { runFolder } from '../../../../src/train/run-folder.ts';
 import { errorOf } from '../../../support/error-of.ts';
-import { llamaCppFolder } from '../../../support/llama-cpp-folder.ts';
+import { fewWeights, installExportTools, shortTemplate, writeTrained } from '../../../support/export-tools.ts';
 import { doneRun } from '../../../support/tiny-run.ts';
 import { safetensorsBytes } from '../../../support/safetensors.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 import { testConfig } from '../../../support/test-home.ts';
-
-const template =
-  "{{ bos_token }}{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
-const weights = { 'model.layers.0.self_attn.q_proj.weight': { shape: [4, 4], values: new Float32Array(16) } };
 
 /** A run that is done, with programs that stand for Python and llama-quantize. */
 async function newRun(output: Partial<Recipe['output']> = {}) {
   const home = temporaryFolder();
   const run = await doneRun({ ggufTypes: ['q8_0'], adapterGguf: false, ...output });
   const folder = runFolder(home, run.id);
-  for (const place of [folder.merged, folder.adapter, path.join(home, 'venv/bin'), llamaCppFolder(path.join(home, 'cache'))])
-    await mkdir(place, { recursive: true });
-  await writeFile(path.join(llamaCppFolder(path.join(home, 'cache')), 'convert_hf_to_gguf.py'), '');
-  await writeFile(path.join(home, 'venv/osler-requirements.sha256'), 'provided');
-  for (const [file, role] of [
-    ['venv/bin/python', 'convert'],
-    ['quantize', 'quantize'],
-  ] as const) {
-    const program = path.join(import.meta.dirname, 'programs/converter.ts');
-    await writeFile(path.join(home, file), `#!/bin/sh\nexec '${process.execPath}' '${program}' '${home}' ${role} "$@"\n`);
-    await chmod(path.join(home, file), 0o755);
-  }
-  await writeFile(path.join(folder.merged, 'model.safetensors'), safetensorsBytes(weights, 'BF16'));
-  await writeFile(path.join(folder.merged, 'tokenizer_config.json'), JSON.stringify({ chat_template: template }));
-  await writeFile(path.join(folder.adapter, 'adapter_model.safetensors'), safetensorsBytes(weights, 'F32'));
-  await writeFile(path.join(folder.adapter, 'adapter_config.json'), JSON.stringify({ r: 4, lora_alpha: 8 }));
-  await writeFile(folder.template, template);
-  const config = { ...testConfig(home), venv: path.join(home, 'venv') };
-  const start = (options: ExportRunOptions = {}) => exportRun(run, folder, { config, quantizer: path.join(home, 'quantize') }, options);
+  const { venv, quantizer } = await installExportTools(home);
+  await writeTrained(folder);
+  const config = { ...testConfig(home), venv };
+  const start = (options: ExportRunOptions = {}) => exportRun(run, folder, { config, quantizer }, options);
   const behave = (behaviour: string) => writeFile(path.join(home, 'behaviour'), behaviour);
   const calls = (): string[] =>
     existsSync(path.join(home, 'calls')) ? readFileSync(path.join(home, 'calls'), 'utf8').trim().split('\n') : [];
@@ -110,7 +92,7 @@ describe('exportRun', () => {
     await forget();
     await start();
     expect(calls()).toEqual(['convert f16']);
-    await writeFile(path.join(folder.merged, 'model.safetensors'), safetensorsBytes(weights, 'F32'));
+    await writeFile(path.join(folder.merged, 'model.safetensors'), safetensorsBytes(fewWeights, 'F32'));
     await forget();
     await start();
     expect(calls()).toEqual(['convert q8_0', 'convert f16', 'adapter f32']);
@@ -233,7 +215,7 @@ describe('exportRun: what goes wrong', () => {
     const { start, folder, files } = await newRun();
     await writeFile(path.join(folder.merged, 'tokenizer_config.json'), '{}');
     expect((await errorOf(() => start())).message).toContain('it carries no chat template');
-    await writeFile(path.join(folder.merged, 'tokenizer_config.json'), JSON.stringify({ chat_template: `${template}\n` }));
+    await writeFile(path.join(folder.merged, 'tokenizer_config.json'), JSON.stringify({ chat_template: `${shortTemplate}\n` }));
     expect((await errorOf(() => start())).message).toContain('its chat template is not that of template.jinja');
     expect(files()).toEqual([]);
   });

@@ -2,17 +2,18 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ensureLlamaQuantize } from '../../../../src/train/export/llama-quantize.ts';
+import { checkExportTools, ensureLlamaQuantize } from '../../../../src/train/export/llama-quantize.ts';
 import { errorOf } from '../../../support/error-of.ts';
-import { llamaCppFolder } from '../../../support/llama-cpp-folder.ts';
+import { llamaCppFolder } from '../../../../src/train/llama-cpp-source.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 /** A cache with sources, and a PATH on which cmake is the script that is given; it says what it was called with. */
 async function cacheWithCmake(script: string): Promise<{ cacheDir: string; calls: () => Promise<string> }> {
   const cacheDir = temporaryFolder();
   const bin = path.join(cacheDir, 'bin');
-  for (const folder of [bin, llamaCppFolder(cacheDir)]) await mkdir(folder, { recursive: true });
-  await writeFile(path.join(llamaCppFolder(cacheDir), 'convert_hf_to_gguf.py'), '');
+  const llamaCpp = await llamaCppFolder(cacheDir);
+  for (const folder of [bin, llamaCpp]) await mkdir(folder, { recursive: true });
+  await writeFile(path.join(llamaCpp, 'convert_hf_to_gguf.py'), '');
   await writeFile(path.join(bin, 'cmake'), `#!/bin/sh\necho "$@" >> '${cacheDir}/calls'\n${script}\n`);
   await chmod(path.join(bin, 'cmake'), 0o755);
   const { PATH } = process.env;
@@ -76,5 +77,39 @@ describe('ensureLlamaQuantize', () => {
     expect(error.message).toContain('No CMAKE_CXX_COMPILER could be found.');
     expect(error.message).toContain('apt-get install cmake g++ git');
     expect(error.message).toContain('output.ggufTypes=["q8_0"]');
+  });
+});
+
+describe('ensureLlamaQuantize without cmake', () => {
+  it('says so', async () => {
+    const { cacheDir } = await cacheWithCmake('exit 1');
+    process.env['PATH'] = '/none';
+    const error = await errorOf(() => ensureLlamaQuantize({ cacheDir }));
+    expect(error.code).toBe('OSLER_ERR_TOOL_MISSING');
+    expect(error.message).toMatch(/It said: .*cmake/);
+    expect(error.message).toContain('apt-get install cmake g++ git');
+  });
+});
+
+describe('checkExportTools', () => {
+  it('asks for nothing where no type needs llama-quantize', async () => {
+    const { cacheDir } = await cacheWithCmake('exit 1');
+    await expect(checkExportTools(['q8_0', 'bf16'], { cacheDir, installed: '/none/llama-quantize' })).resolves.toBeUndefined();
+  });
+
+  it('names what is missing before a training begins, and compiles nothing', async () => {
+    const { cacheDir } = await cacheWithCmake('exit 1');
+    const error = await errorOf(() => checkExportTools(['q4_k_m'], { cacheDir, installed: '/none/llama-quantize' }));
+    expect(error.code).toBe('OSLER_ERR_TOOL_MISSING');
+    expect(error.message).toContain('apt-get install cmake g++ git');
+  });
+
+  it('is content with an installed one, and with one that was compiled', async () => {
+    const { cacheDir } = await cacheWithCmake('true');
+    await ensureLlamaQuantize({ cacheDir, installed: '/none/llama-quantize' });
+    await writeFile(path.join(cacheDir, 'bin/cmake'), '#!/bin/sh\nexit 1\n');
+    await expect(checkExportTools(['q4_k_m'], { cacheDir, installed: '/none/llama-quantize' })).resolves.toBeUndefined();
+    const installed = await program(cacheDir, '--dry-run Q4_K_M Q5_K_M Q6_K');
+    await expect(checkExportTools(['q6_k'], { cacheDir: temporaryFolder(), installed })).resolves.toBeUndefined();
   });
 });

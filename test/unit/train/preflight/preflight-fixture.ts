@@ -7,7 +7,7 @@ import { TrainingCheck } from '../../../../src/core/schema/training-check.ts';
 import { ModelStore } from '../../../../src/train/model-store.ts';
 import { type PreflightDeps, preflight } from '../../../../src/train/preflight/preflight.ts';
 import { resolveRecipe } from '../../../../src/train/recipe.ts';
-import { locateTemplate } from '../../../../src/train/trainings.ts';
+import { locateTemplate } from '../../../../src/train/locate-template.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 import { testConfig } from '../../../support/test-home.ts';
 

@@ -5,7 +5,7 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ggufBytes, type GgufValue } from '../../../../support/gguf-bytes.ts';
+import { ggufBytes, type GgufValue } from '../gguf-bytes.ts';
 
 const [home = '', role = '', ...words] = process.argv.slice(2);
 const behaviour = existsSync(path.join(home, 'behaviour')) ? readFileSync(path.join(home, 'behaviour'), 'utf8') : '';

@@ -1,0 +1,61 @@
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { writeJsonAtomically } from '../core/atomic-file.ts';
+import { checkFreeDisk } from '../core/free-disk.ts';
+import { parseHubId } from '../core/hub/hub-id.ts';
+import type { Run } from '../core/schema/run.ts';
+import { TrainJob } from '../core/schema/train-job.ts';
+import { freezeInput } from './freeze-input.ts';
+import { isKnownHere, requireTransformers, resolveModel } from './resolve-model.ts';
+import type { RunFolder } from './run-folder.ts';
+import { readSource, type RunSource } from './run-source.ts';
+import type { StageOptions, TrainingsDeps } from './training-deps.ts';
+
+/** Merged model and GGUF are about as large as the base each; adapter and checkpoints are small beside them. */
+const outputsPerBase = 2.2;
+
+/**
+ * Writes everything that the trainer of a run reads: rows, template, recipe and job.
+ *
+ * @returns folder of the base, or a Hub id that the launcher's host fetches by itself
+ */
+export async function prepareRun(run: Run, folder: RunFolder, deps: TrainingsDeps, options: StageOptions): Promise<string> {
+  const { recipe } = run;
+  const frozen = (await readSource(folder)) ?? (await freezeInput(run, folder, deps.config, options.signal));
+  await writeJsonAtomically(folder.recipe, recipe);
+  const basePath = await findBase(run, frozen, folder, deps, options);
+  const job = TrainJob.parse({
+    schemaVersion: 1,
+    runId: run.id,
+    recipe,
+    basePath,
+    trainFile: folder.trainRows,
+    heldOutFile: frozen.data.heldOutRows > 0 ? folder.heldOutRows : null,
+    templateFile: folder.template,
+    outputDir: folder.root,
+    threads: deps.config.threads,
+    resume: true,
+    dryRun: run.isDryRun,
+  } satisfies TrainJob);
+  await writeJsonAtomically(folder.job, job);
+  return basePath;
+}
+
+async function findBase(run: Run, frozen: RunSource, folder: RunFolder, deps: TrainingsDeps, options: StageOptions): Promise<string> {
+  const { ref, revision } = run.recipe.base;
+  // Another machine has a line of its own to the Hub: a model of many GB need not pass through this one.
+  if (run.launcher !== 'local' && parseHubId(ref) !== undefined && !isKnownHere(ref, deps.models)) return ref;
+  const base = await resolveModel(ref, frozen.base.revision ?? revision, { ...deps, onStep: options.onStep, signal: options.signal });
+  const basePath = requireTransformers(base);
+  await checkFreeDisk(folder.root, outputsPerBase * (await folderBytes(basePath)));
+  if (base.revision !== null)
+    await writeJsonAtomically(folder.source, { ...frozen, base: { ...frozen.base, revision: base.revision } } satisfies RunSource);
+  return basePath;
+}
+
+/** Bytes of the files directly in a folder. */
+async function folderBytes(folder: string): Promise<number> {
+  const names = await readdir(folder);
+  const sizes = await Promise.all(names.map(async (name) => (await stat(path.join(folder, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
