@@ -138,7 +138,9 @@ class Ranks:
         class RankCallback(TrainerCallback):  # type: ignore[misc] # transformers is not checked
             def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
                 # A rank that stopped alone would leave the others waiting for its gradients.
-                stop.requested = ranks.any(stop.requested)
+                if ranks.any(stop.requested):
+                    # Never back to False: a signal may have come while the ranks were asking each other.
+                    stop.requested = True
 
         return RankCallback()
 

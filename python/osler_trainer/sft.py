@@ -207,13 +207,12 @@ def make_callback(events: EventWriter, stop: StopSignal, watch: Watch, device_ki
 def train(trainer: Any, checkpoint: Any, stop: StopSignal) -> None:
     """Run the loop, from `checkpoint` on where one is given. Returns early, checkpoint saved, after a stop signal."""
     stop.in_loop = True
-    try:
-        if checkpoint is not None:
-            print(f"resuming from {checkpoint} at step {step_of(checkpoint)}", file=sys.stderr)
-            trainer.add_callback(_restore_loss_window(trainer, loss_window(checkpoint)))
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
-    finally:
-        stop.in_loop = False
+    if checkpoint is not None:
+        print(f"resuming from {checkpoint} at step {step_of(checkpoint)}", file=sys.stderr)
+        trainer.add_callback(_restore_loss_window(trainer, loss_window(checkpoint)))
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
+    # Not where it fails: torchrun then asks the others to stop, and that must not take the place of the failure.
+    stop.in_loop = False
 
 
 def _restore_loss_window(trainer: Any, window: LossWindow) -> Any:

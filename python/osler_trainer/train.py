@@ -65,6 +65,7 @@ def _run_job(job_file: Path, events: EventWriter, stop: StopSignal, pulse: Pulse
             events.emit(Stopped(step=0, total_steps=0))
         return EXIT_STOPPED
     except Exception as error:  # the last line of defence: whatever a library raises becomes an event
+        stop.mute()
         traceback.print_exc(file=sys.stderr)
         failure = explain(error, job, training.situation if training is not None else None)
         if job is None or ranks.claim_failure(job.outputs):

@@ -118,12 +118,12 @@ export class RayLauncher implements Launcher {
     if (trainer.kind === 'ray') await this.#client.stop(trainer.submissionId);
   }
 
-  /** By a file that the job's own program looks for: Ray itself would wait for the trainer to save. */
+  /** By a file that the job's own program looks for: Ray itself would ask the trainer to save first, and wait for it. */
   async kill(trainer: TrainerHandle): Promise<void> {
     if (trainer.kind !== 'ray') return;
-    if (!isActive(await this.#client.job(trainer.submissionId))) return;
-    await writeFile(path.join(trainer.folder, 'kill'), '');
-    await this.stop(trainer);
+    const job = await this.#client.job(trainer.submissionId);
+    if (job?.status === 'RUNNING') await writeFile(path.join(trainer.folder, 'kill'), '');
+    else if (job?.status === 'PENDING') await this.#client.stop(trainer.submissionId);
   }
 
   async sync(trainer: TrainerHandle, folder: RunFolder): Promise<void> {
