@@ -95,7 +95,9 @@ export function ggufChecks(type: string, measures: GgufMeasures): CertificateChe
     : `How "${measures.architecture}" lays out its tensors is not known here; divergence/${type} judges this file.`;
   const { untargeted, untargetedDifferent, updateShare, different } = measures;
   const hasOtherBase = untargeted > 0 && untargetedDifferent > wholesaleShare * untargeted;
-  const isUpdateWrong = updateShare !== null && Math.abs(updateShare - 1) > maxUpdateError;
+  // A file that is the merged model to the bit is what it should be, however little of a small update its rounding lets through.
+  const isMergedToTheBit = measures.exact === measures.tensors && different.length === 0;
+  const isUpdateWrong = updateShare !== null && !isMergedToTheBit && Math.abs(updateShare - 1) > maxUpdateError;
   const otherBase = hasOtherBase
     ? `The file has another base (see base/${type}), so its difference from this one says nothing.`
     : undefined;
@@ -115,7 +117,7 @@ export function ggufChecks(type: string, measures: GgufMeasures): CertificateChe
       notRun:
         unknown ?? otherBase ?? (updateShare === null ? 'The adapter changes nothing, so there is no update to look for.' : undefined),
       problems: isUpdateWrong ? [updateProblem(updateShare)] : [],
-      found: `The file holds ${((updateShare ?? 0) * 100).toFixed(2)} % of the adapter's update.`,
+      found: updateFound(type, updateShare ?? 0),
       figures: { updateShare: updateShare ?? 0 },
       limits: { updateShareLeast: 1 - maxUpdateError, updateShareMost: 1 + maxUpdateError },
     }),
@@ -130,6 +132,12 @@ export function ggufChecks(type: string, measures: GgufMeasures): CertificateChe
       limits: { different: 0 },
     }),
   ];
+}
+
+function updateFound(type: string, share: number): string {
+  const found = `The file holds ${(share * 100).toFixed(2)} % of the adapter's update.`;
+  if (Math.abs(share - 1) <= maxUpdateError) return found;
+  return `${found} It is the merged model, rounded to ${type} to the bit: the update is smaller than what ${type} can tell apart. Train longer, or export bf16 or f16.`;
 }
 
 function updateProblem(share: number): string {

@@ -37,7 +37,7 @@ const estimates = new Set<CheckFinding['code']>(['memoryShort', 'memoryTight', '
  * Looks at everything that a training needs before there is one: rows and columns, repeats, what of the evaluation sets is in
  * them, template, base, and on the host that trains token lengths, memory and disk. What is wrong is a finding, not an exception.
  *
- * @throws only what aborts it, and failures of the program
+ * @throws OSLER_ERR_PYTHON_MISSING, OSLER_ERR_PYTHON_SETUP; else only what aborts it, and failures of the program
  */
 export async function preflight(recipe: Recipe, deps: PreflightDeps): Promise<TrainingCheck> {
   const findings: CheckFinding[] = [];
@@ -46,7 +46,8 @@ export async function preflight(recipe: Recipe, deps: PreflightDeps): Promise<Tr
       return await work();
     } catch (error) {
       deps.signal?.throwIfAborted();
-      if (!isOslerError(error)) throw error;
+      // What is missing on this machine is no matter of the recipe.
+      if (!isOslerError(error) || error.code.startsWith('OSLER_ERR_PYTHON_')) throw error;
       findings.push(finding('error', code, messageOf(error), setting));
       return undefined;
     }

@@ -66,6 +66,13 @@ describe('mergeChecks', () => {
 describe('ggufChecks', () => {
   const check = (changes: Partial<typeof gguf>) => ggufChecks('q8_0', { ...gguf, ...changes });
 
+  it('lets a file that is the merged model to the bit hold little of a small update, and says why', () => {
+    const checks = check({ exact: gguf.tensors, different: [], updateShare: 0.46 });
+    expect(statuses(checks)).toEqual({ 'base/q8_0': 'passed', 'update/q8_0': 'passed', 'weights/q8_0': 'passed' });
+    expect(checks.find(({ id }) => id === 'update/q8_0')?.detail).toMatch(/46\.00 %.*smaller than what q8_0 can tell apart/);
+    expect(statuses(check({ exact: gguf.tensors - 1, different: [], updateShare: 0.46 }))['update/q8_0']).toBe('failed');
+  });
+
   it('passes what is right', () => {
     expect(new Set(Object.values(statuses(check({}))))).toEqual(new Set(['passed']));
     expect(hasWrongWeights(check({}), 'q8_0')).toBe(false);
