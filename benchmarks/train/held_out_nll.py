@@ -22,9 +22,10 @@ def main() -> None:
     options = parser.parse_args()
 
     import torch
+    from transformers import AutoModelForCausalLM
+
     from osler_trainer.rows import read_rows
     from osler_trainer.tokens import IGNORED, encode_rows, load_tokenizer, template_for
-    from transformers import AutoModelForCausalLM
 
     torch.set_num_threads(options.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
