@@ -5,6 +5,7 @@ import { deleteRun } from '../train/delete-run.ts';
 import { readEvents } from '../train/event-file.ts';
 import { NoiseLog } from '../train/noise-log.ts';
 import { placeInQueue } from '../train/run-queue.ts';
+import { certificateLine } from './certificate-line.ts';
 import { openContext } from './context.ts';
 import { followRun } from './follow-run.ts';
 import { formatBytes } from './format-bytes.ts';
@@ -85,6 +86,7 @@ async function showRun(id: string, flags: ShowFlags): Promise<void> {
     `Launcher  ${run.launcher}`,
     `Progress  ${progressText(events)}`,
     `Model     ${model?.ggufFile ?? 'not exported'}`,
+    `Certified ${await certificateLine(folder)}`,
     `Folder    ${folder.root}`,
     ...(noise.describe() === '' ? [] : [`Noise     ${noise.describe()}`]),
   ];

@@ -10,6 +10,7 @@ import type { Recipe } from '../core/schema/recipe.ts';
 import type { Run } from '../core/schema/run.ts';
 import { parseAssignments, resolveRecipe } from '../train/recipe.ts';
 import { splitSettings } from '../train/data/split-slice.ts';
+import { certificateLine } from './certificate-line.ts';
 import { requireCheck, runCheck } from './check-training.ts';
 import { type CliContext, openContext } from './context.ts';
 import { illustrate, illustrationText } from './illustrate.ts';
@@ -110,7 +111,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   if (flags.json === true) process.stdout.write(`${JSON.stringify({ run: id, model })}\n`);
   else
     process.stdout.write(
-      `Run ${id} is done. Tuned model: ${model?.ggufFile ?? ''}\nServe it:    npx osler serve --model tuned=${id}\nEvaluate it: npm run eval -- --base ${context.trainings.get(id).recipe.base.ref} --tuned ${id} --tasks mini\n`,
+      `Run ${id} is done. Tuned model: ${model?.ggufFile ?? ''}\nCertificate: ${await certificateLine(context.trainings.folder(id))}\nServe it:    npx osler serve --model tuned=${id}\nEvaluate it: npm run eval -- --base ${context.trainings.get(id).recipe.base.ref} --tuned ${id} --tasks mini\n`,
     );
 }
 

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isOslerError, messageOf, OSLER_ERR_INTERRUPTED, OSLER_ERR_RUN_STATE } from '../core/errors.ts';
 import { diskFullOf } from '../core/free-disk.ts';
@@ -6,6 +7,7 @@ import type { Recipe } from '../core/schema/recipe.ts';
 import { isEnded, type Run, type RunState } from '../core/schema/run.ts';
 import type { TrainEvent } from '../core/schema/train-event.ts';
 import { prepareData } from './data/prepare-data.ts';
+import { checkExportTools } from './export/llama-quantize.ts';
 import { followEvents } from './event-file.ts';
 import { finishRun } from './finish-run.ts';
 import { locateTemplate } from './locate-template.ts';
@@ -60,6 +62,7 @@ export class Trainings {
     locateTemplate(recipe.template);
     checkModelRef(recipe.base.ref, this.#deps.models);
     await this.#deps.launcher(launcher);
+    await checkExportTools(recipe.output.ggufTypes, { cacheDir: path.join(this.home, 'cache'), signal });
   }
 
   /** Registers a run; `execute` does the work. The same key gives the same run and trains once. */
