@@ -16,6 +16,7 @@ import { type CliContext, openContext } from './context.ts';
 import { illustrate, illustrationText } from './illustrate.ts';
 import { interruptSignal } from './interrupt.ts';
 import { createReporter, type Reporter } from './progress.ts';
+import { describePush, pushWithProgress } from './push.ts';
 import { showTraining } from './training-report.ts';
 
 interface TrainFlags {
@@ -32,6 +33,7 @@ interface TrainFlags {
   readonly ignoreEstimates?: boolean;
   readonly detach?: boolean;
   readonly ask?: boolean;
+  readonly push?: boolean;
   readonly showRecipe?: boolean;
   readonly json?: boolean;
 }
@@ -63,6 +65,7 @@ export function trainCommand(): Command {
     .option('--ignore-estimates', 'start although memory or disk are estimated to be short')
     .option('--detach', 'train in the background, and return at once')
     .option('--ask', 'then ask base and tuned the tutorial’s question, and show both answers; they are kept in the run')
+    .option('--push', 'then push what the run made to the Hub, private (osler push has more settings)')
     .option('--show-recipe', 'print the resolved recipe and do nothing')
     .option('--json', 'print the run as JSON')
     .addHelpText(
@@ -106,6 +109,10 @@ async function runTrain(flags: TrainFlags): Promise<void> {
     const signal = interruptSignal(() => reporter.info('stopping; the run is done and kept'));
     const text = illustrationText(await illustrate(context, id, reporter, signal));
     if (flags.json !== true) process.stdout.write(text);
+  }
+  if (flags.push === true) {
+    const signal = interruptSignal(() => reporter.info('stopping; the run is kept, and nothing was changed on the Hub'));
+    reporter.info(describePush(context, id, await pushWithProgress(context, id, reporter, { signal })));
   }
   const model = context.models.find(id);
   if (flags.json === true) process.stdout.write(`${JSON.stringify({ run: id, model })}\n`);

@@ -32,7 +32,7 @@ export interface UploadProgress {
 /**
  * Uploads files and commits them to the session's branch, all or nothing. Large files that the Hub has by their sha256 are not sent.
  *
- * The official client does it, over LFS rather than Xet (docs/decisions/0020-publishing.md).
+ * The official client does it, over LFS rather than Xet (docs/decisions/0015-publishing.md).
  *
  * @returns the commit's id
  * @throws BranchMoved, OSLER_ERR_HUB_PUSH, OSLER_ERR_INTERRUPTED

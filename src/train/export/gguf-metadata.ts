@@ -2,12 +2,13 @@ import path from 'node:path';
 import { parseHubId } from '../../core/hub/hub-id.ts';
 import type { Run } from '../../core/schema/run.ts';
 import { listKnownModels } from '../known-models.ts';
+import { licenceOfFamily } from '../publish/base-licences.ts';
 import type { RunSource } from '../run-source.ts';
 
-/** A licence that is known, for metadata and notices; null where only the base's own page tells. */
+/** A base's licence, by the registry or its family's name, for metadata and notices; null where only its own page tells. */
 export function licenceOf(baseRef: string): string | null {
   const known = listKnownModels().find((model) => model.id === baseRef || (model.source.kind === 'hub' && model.source.repo === baseRef));
-  return known?.licence ?? null;
+  return known?.licence ?? licenceOfFamily(baseRef)?.name ?? null;
 }
 
 /** What the GGUF files say of themselves beside the weights, as the converter's metadata file takes it. No path of this machine. */

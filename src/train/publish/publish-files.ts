@@ -15,7 +15,7 @@ const settingsWithNames = /^(?:adapter_config|config|tokenizer_config)\.json$/;
 
 /**
  * Where the files of a run go in its repository: the merged model and the GGUF files at its root, the adapter in `adapter/`
- * (docs/decisions/0020-publishing.md).
+ * (docs/decisions/0015-publishing.md).
  *
  * @param name of the model, which the GGUF files are called after
  * @throws OSLER_ERR_HUB_PUSH_REFUSED for a settings file that is not as the trainer wrote it

@@ -54,6 +54,7 @@ describe('licenceOf', () => {
   it('knows the models of the package, by id and by repository', () => {
     expect(licenceOf('smollm2-135m-instruct')).toBe('Apache-2.0');
     expect(licenceOf('unsloth/DeepSeek-R1-Distill-Llama-8B')).toContain('MIT');
+    expect(licenceOf('Qwen/Qwen2.5-7B-Instruct')).toBe('Apache License 2.0');
     expect(licenceOf('owner/other')).toBeNull();
   });
 });
