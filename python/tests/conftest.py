@@ -40,6 +40,15 @@ def read_preset(name: str) -> dict[str, Any]:
     return loaded
 
 
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+    """Trainings in this process set variables for their libraries; the next test must not find them."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 @pytest.fixture
 def smoke() -> dict[str, Any]:
     """The smoke preset; skipped where the package is tested outside the repository."""
