@@ -1,8 +1,9 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { writeJsonAtomically } from '../core/atomic-file.ts';
 import { tryLockFolder } from '../core/folder-lock.ts';
+import { readJsonFile } from '../core/read-json-file.ts';
 
 const fileName = 'progress.json';
 const writeEveryMs = 2000;
@@ -51,20 +52,11 @@ export async function readEvaluationProgress(home: string): Promise<EvaluationPr
   const found: EvaluationProgress[] = [];
   for (const evaluation of names) {
     const folder = path.join(root, evaluation);
-    const text = await readFile(path.join(folder, fileName), 'utf8').catch(() => undefined);
-    if (text === undefined) continue;
-    const data = parseProgress(text);
+    const data = await readJsonFile(path.join(folder, fileName), ProgressFile);
+    if (data === undefined) continue;
     const unlock = tryLockFolder(folder);
     unlock?.();
-    if (data !== undefined && unlock === undefined) found.push({ evaluation, ...data });
+    if (unlock === undefined) found.push({ evaluation, ...data });
   }
   return found;
-}
-
-function parseProgress(text: string): z.infer<typeof ProgressFile> | undefined {
-  try {
-    return ProgressFile.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { isEnded } from '../core/schema/run.ts';
-import { TrainEvent } from '../core/schema/train-event.ts';
+import type { TrainEvent } from '../core/schema/train-event.ts';
+import { parseEvent } from '../train/event-file.ts';
 import type { Trainings } from '../train/trainings.ts';
 
 type Progress = Extract<TrainEvent, { type: 'progress' }>;
@@ -38,14 +39,5 @@ async function readTail(file: string): Promise<string> {
     return buffer.toString('utf8', 0, bytesRead);
   } finally {
     await handle.close();
-  }
-}
-
-/** A line cut in two, at either end, is no event. */
-function parseEvent(line: string): TrainEvent | undefined {
-  try {
-    return TrainEvent.safeParse(JSON.parse(line)).data;
-  } catch {
-    return undefined;
   }
 }

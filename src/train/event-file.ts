@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseJson } from '../core/read-json-file.ts';
 import { TrainEvent } from '../core/schema/train-event.ts';
 import { LineSplitter, type StreamLine } from './line-splitter.ts';
 
@@ -74,14 +75,9 @@ export async function endHalfLine(file: string): Promise<number> {
   }
 }
 
-function parseEvent(line: string): TrainEvent | undefined {
-  if (!line.startsWith('{')) return undefined;
-  try {
-    const parsed = TrainEvent.safeParse(JSON.parse(line));
-    return parsed.success ? parsed.data : undefined;
-  } catch {
-    return undefined;
-  }
+/** The event of a line; undefined for one that is none, such as half a line. */
+export function parseEvent(line: string): TrainEvent | undefined {
+  return line.startsWith('{') ? parseJson(line, TrainEvent) : undefined;
 }
 
 /** The next bytes; none where the file ends, or is not there yet. */

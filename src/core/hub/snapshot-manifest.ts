@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { writeJsonAtomically } from '../atomic-file.ts';
+import { readJsonFile } from '../read-json-file.ts';
 import { RepositoryFile } from './repository-listing.ts';
 
 /** The manifest's name, beside the repository's own files. */
@@ -29,14 +29,8 @@ export async function readManifest(
   directory: string,
   of: { type: string; repo: string; commit: string },
 ): Promise<SnapshotManifest | undefined> {
-  const text = await readFile(path.join(directory, manifestName), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    const { data } = SnapshotManifest.safeParse(JSON.parse(text));
-    return data?.type === of.type && data.repo === of.repo && data.commit === of.commit ? data : undefined;
-  } catch {
-    return undefined;
-  }
+  const data = await readJsonFile(path.join(directory, manifestName), SnapshotManifest);
+  return data?.type === of.type && data.repo === of.repo && data.commit === of.commit ? data : undefined;
 }
 
 /** Writes the manifest whole or not at all. */

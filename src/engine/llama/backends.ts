@@ -1,10 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { writeJsonAtomically } from '../../core/atomic-file.ts';
 import type { Config } from '../../core/config.ts';
 import { digestOfJson } from '../../core/digest.ts';
 import { OSLER_ERR_ENGINE_BACKEND } from '../../core/errors.ts';
+import { readJsonFile } from '../../core/read-json-file.ts';
 import { type BackendCandidate, backendCandidates, buildCommand } from './backend-candidates.ts';
 import { type BackendChoice, backendName } from './backend-choice.ts';
 import { BackendReport, type CandidateOutcome, describeOutcome, mendOf, reportOf } from './backend-report.ts';
@@ -44,7 +45,7 @@ export async function backendDeps(
  * @throws OSLER_ERR_ENGINE_BACKEND where none does, with each one's reason and the command that mends it
  */
 export async function chooseBackend(deps: BackendDeps): Promise<BackendReport> {
-  const remembered = await readRemembered(deps);
+  const remembered = await readJsonFile(rememberedFile(deps), BackendReport);
   if (remembered !== undefined) {
     await prepareChoice(remembered.choice, deps.addons);
     return remembered;
@@ -117,16 +118,6 @@ function rememberedFile({ config, devices, addons }: BackendDeps): string {
     prebuilts: addons.prebuilts.map(({ folder, missing }) => [folder, missing]),
   });
   return path.join(config.home, 'engine', `backend-${key.slice(0, 16)}.json`);
-}
-
-async function readRemembered(deps: BackendDeps): Promise<BackendReport | undefined> {
-  const text = await readFile(rememberedFile(deps), 'utf8').catch(() => 'null');
-  try {
-    const parsed = BackendReport.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function reasonsOf({ config }: BackendDeps, outcomes: readonly CandidateOutcome[]): string {

@@ -1,5 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { readJsonFile } from '../../core/read-json-file.ts';
 import { evaluationsFolder } from '../evaluation-progress.ts';
 import { Report } from '../schema/report.ts';
 import { renderTable } from './markdown.ts';
@@ -22,7 +23,7 @@ export interface CardSection {
 export async function findCardSection(home: string, weightsSha256: ReadonlySet<string>): Promise<CardSection | undefined> {
   const root = evaluationsFolder(home);
   const names = await readdir(root).catch(() => []);
-  const reports = await Promise.all(names.map(async (name) => await readReport(path.join(root, name, 'report.json'))));
+  const reports = await Promise.all(names.map(async (name) => await readJsonFile(path.join(root, name, 'report.json'), Report)));
   const fitting = reports.filter(
     (report) => report !== undefined && report.isComplete && weightsSha256.has(report.arms.tuned.weightsSha256 ?? ''),
   );
@@ -40,14 +41,4 @@ export function cardSectionOf(report: Report): CardSection {
     tables: tables.join('\n\n'),
     notices: report.notices,
   };
-}
-
-async function readReport(file: string): Promise<Report | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    return Report.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { readJsonFile } from '../../core/read-json-file.ts';
 import { Certificate } from '../../core/schema/certificate.ts';
 import type { RunFolder } from '../run-folder.ts';
 
@@ -15,11 +15,5 @@ export function certificatePageFile(folder: Pick<RunFolder, 'root'>): string {
 
 /** A run's certificate; undefined where there is none, or it cannot be read. */
 export async function readCertificate(folder: Pick<RunFolder, 'root'>): Promise<Certificate | undefined> {
-  const text = await readFile(certificateFile(folder), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    return Certificate.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
+  return await readJsonFile(certificateFile(folder), Certificate);
 }

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { readJsonFile } from '../../core/read-json-file.ts';
 import { GgufType } from '../../core/schema/gguf-type.ts';
 import type { RunFolder } from '../run-folder.ts';
 
@@ -40,11 +40,5 @@ export function exportFile(folder: Pick<RunFolder, 'root'>): string {
 
 /** What was exported of a run so far; undefined where nothing was, or its list cannot be read. */
 export async function readRunExport(folder: Pick<RunFolder, 'root'>): Promise<RunExport | undefined> {
-  const text = await readFile(exportFile(folder), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    return RunExport.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
+  return await readJsonFile(exportFile(folder), RunExport);
 }

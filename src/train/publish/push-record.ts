@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { writeJsonAtomically } from '../../core/atomic-file.ts';
 import { diskFullOf } from '../../core/free-disk.ts';
+import { readJsonFile } from '../../core/read-json-file.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { publishedParts } from './publish-files.ts';
 
@@ -28,13 +28,7 @@ export type PushRecord = z.infer<typeof PushRecord>;
 
 /** The last push of a run; undefined where there was none. */
 export async function readPushRecord(folder: Pick<RunFolder, 'root'>): Promise<PushRecord | undefined> {
-  const text = await readFile(path.join(folder.root, 'push.json'), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    return PushRecord.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
+  return await readJsonFile(path.join(folder.root, 'push.json'), PushRecord);
 }
 
 /** Notes a push in the run's folder. Throws OSLER_ERR_DISK_FULL. */
