@@ -17,6 +17,7 @@ import { resolveRecipe } from '../../src/train/recipe.ts';
 import { requireTransformers, resolveModel } from '../../src/train/resolve-model.ts';
 import { type RunFolder, runFolder } from '../../src/train/run-folder.ts';
 import { locateTemplate } from '../../src/train/locate-template.ts';
+import { storedRun } from './stored-run.ts';
 import { testConfig, testHome } from './test-home.ts';
 
 /** A run that is exported but was not trained: a random adapter of rank 4 over the small real model. */
@@ -42,18 +43,7 @@ export async function craftRun(home: string, ggufTypes: readonly string[] = ['q8
     preset: 'smoke',
     set: { 'lora.rank': 4, 'lora.alpha': 8, 'output.ggufTypes': ggufTypes, 'output.adapterGguf': true },
   });
-  const run: Run = {
-    id: 'run-crafted',
-    state: 'certifying',
-    recipe,
-    launcher: 'local',
-    isDryRun: false,
-    runsBefore: null,
-    error: null,
-    trainer: null,
-    createdAt: at,
-    updatedAt: at,
-  };
+  const run = storedRun(recipe, { id: 'run-crafted', state: 'certifying' });
   const folder = runFolder(home, run.id);
   await mkdir(folder.root, { recursive: true });
   await copyFile(locateTemplate('medical-cot'), folder.template);

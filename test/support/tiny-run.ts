@@ -7,24 +7,13 @@ import type { Run } from '../../src/core/schema/run.ts';
 import { resolveRecipe } from '../../src/train/recipe.ts';
 import { type RunFolder, runFolder } from '../../src/train/run-folder.ts';
 import { readProjectTemplate } from './project-template.ts';
+import { storedRun } from './stored-run.ts';
 import { type PlainTensor, safetensorsBytes } from './safetensors.ts';
 
 /** A run of the smoke preset that is done, in the store's form. */
 export async function doneRun(output: Partial<Recipe['output']>): Promise<Run> {
   const recipe = await resolveRecipe({ preset: 'smoke' });
-  const at = '2026-11-24T08:00:00.000Z';
-  return {
-    id: 'run-tiny',
-    state: 'done',
-    recipe: { ...recipe, output: { ...recipe.output, ...output } },
-    launcher: 'local',
-    isDryRun: false,
-    runsBefore: null,
-    error: null,
-    trainer: null,
-    createdAt: at,
-    updatedAt: at,
-  };
+  return storedRun({ ...recipe, output: { ...recipe.output, ...output } }, { id: 'run-tiny' });
 }
 
 const [hidden, inner, keyWidth, layers, vocabulary, rank] = [256, 512, 128, 2, 49_152, 4] as const;

@@ -1,6 +1,6 @@
+import type { Certificate } from '../../core/schema/certificate.ts';
 import type { Run } from '../../core/schema/run.ts';
 import type { RunSource } from '../run-source.ts';
-import type { CardCertificate } from './certificate-for-card.ts';
 import type { DataOrigin } from './data-origin.ts';
 import type { ModelOrigin } from './model-origin.ts';
 import type { PublishedPart } from './publish-files.ts';
@@ -34,7 +34,7 @@ export interface CardFacts {
   readonly hasAdapterGguf: boolean;
   readonly hasModelfile: boolean;
   readonly exportNotices: readonly string[];
-  readonly certificate: CardCertificate | undefined;
+  readonly certificate: Certificate | undefined;
   /** Files of weights in the repository that the certificate does not cover. */
   readonly uncertified: readonly string[];
   readonly evaluation: CardEvaluation | undefined;

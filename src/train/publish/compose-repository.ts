@@ -23,10 +23,9 @@ export async function composeRepository(
   artifacts: RunArtifacts,
   parts: ReadonlySet<PublishedPart>,
   folder: RunFolder,
-  certificateText: string | undefined,
   former: PushManifest | undefined,
 ): Promise<PushFile[]> {
-  const { run, home, base, repo } = draft;
+  const { run, home, base, repo, certificate } = draft;
   const { name } = run.recipe.output;
   const model = await publishFiles(artifacts, parts, { repo, name, home, base });
   const sums = model.map(({ path: to, content }) => ({ path: to, sha256: 'file' in content ? content.sha256 : null }));
@@ -38,7 +37,7 @@ export async function composeRepository(
     ggufTypes: ggufTypesOf(paths, name),
     hasAdapterGguf: paths.includes(adapterGgufPath(name)),
     hasModelfile: paths.includes('Modelfile'),
-    uncertified: uncertifiedOf(draft.certificate, all),
+    uncertified: uncertifiedOf(certificate, all),
   };
   const card = renderModelCard(facts);
   const notice = await withBaseNotice(renderNotice(facts), base.files);
@@ -51,9 +50,9 @@ export async function composeRepository(
       .filter((file) => !isNotice(file.path))
       .map(({ path: to, file }): PushFile => ({ path: to, content: { file, sha256: null } })),
     { path: 'recipe.json', content: { text: `${JSON.stringify(publicJson(run.recipe, home), null, 2)}\n` } },
-    ...(certificateText === undefined
+    ...(certificate === undefined
       ? []
-      : [{ path: 'certificate.json', content: { text: `${JSON.stringify(publicJson(JSON.parse(certificateText), home), null, 2)}\n` } }]),
+      : [{ path: 'certificate.json', content: { text: `${JSON.stringify(publicJson(certificate, home), null, 2)}\n` } }]),
     ...model,
   ];
 }

@@ -15,7 +15,7 @@ import { readEvents } from '../event-file.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { readSource } from '../run-source.ts';
 import type { CardEvaluation } from './card-facts.ts';
-import { readCertificate } from './certificate-for-card.ts';
+import { readCertificate } from '../certificate/certificate-file.ts';
 import { type CardDraft, composeRepository } from './compose-repository.ts';
 import { findDataOrigin } from './data-origin.ts';
 import { findModelOrigin } from './model-origin.ts';
@@ -90,7 +90,6 @@ async function pushLocked(run: Run, folder: RunFolder, deps: PushRunDeps, option
   const base = source?.base ?? { ref: run.recipe.base.ref, revision: run.recipe.base.revision };
   const data = source?.data ?? { ref: run.recipe.data.ref, revision: run.recipe.data.revision };
   const about = { config, isOffline, signal: options.signal };
-  const certificate = await readCertificate(folder);
   const draft: CardDraft = {
     repo,
     home: config.home,
@@ -100,7 +99,7 @@ async function pushLocked(run: Run, folder: RunFolder, deps: PushRunDeps, option
     base: await findModelOrigin(base, about),
     data: await findDataOrigin(data, run.recipe.data.config, about),
     exportNotices: artifacts.notices,
-    certificate: certificate?.certificate,
+    certificate: await readCertificate(folder),
     evaluation: deps.evaluation,
     oslerVersion: packageVersion(),
   };
@@ -114,7 +113,7 @@ async function pushLocked(run: Run, folder: RunFolder, deps: PushRunDeps, option
       visibility: options.visibility,
       run: run.id,
       title: `Push ${run.id} (${parts.join(', ')})`,
-      files: async (former) => await composeRepository(draft, artifacts, new Set(parts), folder, certificate?.text, former),
+      files: async (former) => await composeRepository(draft, artifacts, new Set(parts), folder, former),
       isDryRun,
       onProgress: options.onProgress,
       signal: options.signal,

@@ -1,9 +1,9 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
 import { GgufType } from '../../core/schema/gguf-type.ts';
 import type { Run } from '../../core/schema/run.ts';
 import type { TrainEvent } from '../../core/schema/train-event.ts';
+import { exportFile, RunExport } from '../export/run-export.ts';
 import type { StoredModel } from '../model-store.ts';
 import type { RunFolder } from '../run-folder.ts';
 
@@ -36,18 +36,6 @@ export interface RunArtifacts {
 
 /** Weights, settings, tokenizer and template; no pickles, optimizer states or cards of other programs. */
 const publishedFiles = /^(?:[\w.-]+\.safetensors|[\w.-]+\.json|[\w.-]+\.jinja|tokenizer\.model|merges\.txt|vocab\.txt)$/;
-
-const exportedFile = z.looseObject({ file: z.string().regex(/^[^/\\]+$/), sha256: z.string() });
-/** export.json of a run, as far as it is needed here. */
-const ExportList = z.looseObject({
-  ggufs: z.array(exportedFile.extend({ type: z.string() })),
-  adapterGguf: exportedFile.nullable(),
-  modelfile: z
-    .string()
-    .regex(/^[^/\\]+$/)
-    .nullable(),
-  notices: z.array(z.string()),
-});
 
 /** Looks for what a run left in its folder; files that its events name must be as they say when they are used. */
 export async function findArtifacts(run: Run, folder: RunFolder, events: readonly TrainEvent[]): Promise<RunArtifacts> {
@@ -93,9 +81,9 @@ async function filesOf(folder: string, kind: 'adapter' | 'merged', events: reado
 }
 
 /** Throws for a list that cannot be read: it is written whole or not at all. */
-async function readExportList(folder: Pick<RunFolder, 'root'>): Promise<z.infer<typeof ExportList> | undefined> {
-  const text = await readFile(path.join(folder.root, 'export.json'), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : ExportList.parse(JSON.parse(text));
+async function readExportList(folder: Pick<RunFolder, 'root'>): Promise<RunExport | undefined> {
+  const text = await readFile(exportFile(folder), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : RunExport.parse(JSON.parse(text));
 }
 
 /** The one file of a run that was exported before there was a list. */

@@ -1,29 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { parseDocument } from 'yaml';
+import type { Certificate, CertificateCheck } from '../../../../src/core/schema/certificate.ts';
 import { RunSource } from '../../../../src/train/run-source.ts';
 import { resolveRecipe } from '../../../../src/train/recipe.ts';
 import { licenceOfFamily, unknownLicence } from '../../../../src/train/publish/base-licences.ts';
 import type { CardFacts } from '../../../../src/train/publish/card-facts.ts';
 import { renderModelCard, renderNotice } from '../../../../src/train/publish/model-card.ts';
 import { cardProblem } from '../../../support/hub/card-rules.ts';
+import { storedRun } from '../../../support/stored-run.ts';
+import { certificateOf } from '../certificate/certificate-fixture.ts';
 
 const recipe = await resolveRecipe({ preset: 'tutorial' });
-const at = '2026-11-24T10:00:00.000Z';
 const facts: CardFacts = {
   repo: 'ann/DeepSeek-R1-Medical-COT',
   home: '/home/ann/.osler',
-  run: {
-    id: 'run-1',
-    state: 'done',
-    recipe,
-    launcher: 'gpu-box',
-    isDryRun: false,
-    runsBefore: null,
-    error: null,
-    trainer: null,
-    createdAt: at,
-    updatedAt: at,
-  },
+  run: storedRun(recipe, { launcher: 'gpu-box' }),
   source: RunSource.parse({
     data: { ref: 'x/y', revision: 'd'.repeat(40), sha256: 'e'.repeat(64), trainRows: 500, heldOutRows: 100 },
     base: { ref: 'unsloth/DeepSeek-R1-Distill-Llama-8B', revision: 'b'.repeat(40) },
@@ -47,6 +38,11 @@ const facts: CardFacts = {
   evaluation: undefined,
   oslerVersion: '0.1.0',
 };
+const certificateWith = (passed: boolean, lines: readonly Pick<CertificateCheck, 'id' | 'title' | 'status' | 'detail'>[]): Certificate => ({
+  ...certificateOf([]),
+  passed,
+  checks: lines.map((line) => ({ kind: 'update', subject: 'q8_0', figures: {}, limits: {}, ...line })),
+});
 const frontOf = (card: string): unknown => parseDocument(/^---\n(.*?)\n---/s.exec(card)?.[1] ?? '').toJS();
 
 describe('renderModelCard', () => {
@@ -92,13 +88,13 @@ describe('renderModelCard', () => {
   });
 
   it('tells of a certificate, passed or failed, and of an evaluation', () => {
-    const checks = [{ id: 'kl', title: 'KL | of q8\\_0', status: 'failed', detail: '0.3 > 0.1' }];
-    const failed = renderModelCard({ ...facts, certificate: { passed: false, checks } });
+    const line = { id: 'kl', title: 'KL | of q8\\_0', status: 'failed', detail: '0.3 > 0.1' } as const;
+    const failed = renderModelCard({ ...facts, certificate: certificateWith(false, [line]) });
     expect(failed).toContain('**At least one check failed');
     expect(failed).toContain('| kl | KL \\| of q8\\\\\\_0 | failed | 0.3 &gt; 0.1 |');
     const passed = renderModelCard({
       ...facts,
-      certificate: { passed: true, checks: [] },
+      certificate: certificateWith(true, []),
       evaluation: { id: 'e-1', verdict: 'No difference shown.', tables: '### Accuracy', notices: ['too small'] },
     });
     expect(passed).toContain('every check passed');
@@ -107,11 +103,11 @@ describe('renderModelCard', () => {
   });
 
   it('says of a certificate what it does not show: checks that were not run, files that it does not cover', () => {
-    const checks = [
+    const certificate = certificateWith(true, [
       { id: 'a', title: 'A', status: 'passed', detail: 'in /home/ann/.osler/runs/run-1/merged all differ' },
       { id: 'b', title: 'B', status: 'notRun', detail: 'no held-out rows' },
-    ];
-    const card = renderModelCard({ ...facts, certificate: { passed: true, checks }, uncertified: ['x-Q4_K_M.gguf'] });
+    ]);
+    const card = renderModelCard({ ...facts, certificate, uncertified: ['x-Q4_K_M.gguf'] });
     expect(card).toContain('no check failed, but **1 of 2 were not run**');
     expect(card).not.toContain('every check passed');
     expect(card).toContain('**Not covered by it:** `x-Q4_K_M.gguf`.');

@@ -13,6 +13,7 @@ import { errorOf } from '../../../support/error-of.ts';
 import { type HubServer, startHubServer } from '../../../support/hub-server.ts';
 import { makePublishedRun, type PublishedRun } from '../../../support/published-run.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
+import { certificateOf } from '../certificate/certificate-fixture.ts';
 
 const token = 'hf_planted_secret_0123456789';
 const base = 'unsloth/DeepSeek-R1-Distill-Llama-8B';
@@ -180,11 +181,11 @@ describe('pushRun', () => {
 
   it('says in the card which weights the certificate covers, and sends it along without paths of this machine', async () => {
     const merged = await sha256OfFile(path.join(made.folder.merged, 'model.safetensors'));
-    const checks = [{ id: 'weights/merged', title: 'Weights', status: 'passed', detail: `read ${made.folder.merged}` }];
-    writeFileSync(
-      path.join(made.folder.root, 'certificate.json'),
-      JSON.stringify({ passed: true, checks, subject: { files: [{ sha256: merged }] } }),
-    );
+    const certificate = certificateOf([{ path: 'merged/model.safetensors', bytes: 1, sha256: merged }], {
+      found: `read ${made.folder.merged}`,
+    });
+    const checks = certificate.checks.map((check) => ({ ...check, id: 'weights/merged', kind: 'weights', subject: 'merged' }));
+    writeFileSync(path.join(made.folder.root, 'certificate.json'), JSON.stringify({ ...certificate, checks }));
     const outcome = await push();
     expect(textOf('README.md')).toContain(`**Not covered by it:** \`adapter/adapter_model.safetensors\`, \`${name}-Q8_0.gguf\`.`);
     expect(textOf('certificate.json')).toContain('weights/merged');
