@@ -51,7 +51,7 @@ export async function certifyExport(
     { run, folder, baseDir, exported },
     {
       clock,
-      python: await ensurePython({ python: config.python, venv: config.venv, ...(onStep && { onStep }), signal }),
+      python: await ensurePython({ python: config.python, venv: config.venv, onStep, signal }),
       open: openExportedWith(choice, config.threads),
       baseGguf: async (type) => await ensureBaseGguf(baseDir, type, deps),
       onStep,

@@ -28,7 +28,7 @@ export async function checkTraining(
   const { config } = deps;
   const { onStep, signal } = options;
   const askHost = async (job: string) => {
-    const python = await ensurePython({ python: config.python, venv: config.venv, ...(onStep && { onStep }), signal });
+    const python = await ensurePython({ python: config.python, venv: config.venv, onStep, signal });
     return await askTrainer({ python, job, signal });
   };
   return await preflight(recipe, {

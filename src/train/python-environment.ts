@@ -33,7 +33,7 @@ const markerName = 'osler-requirements.sha256';
 export async function ensurePython(options: {
   python: string | null;
   venv?: string | null;
-  onStep?: ReportStep;
+  onStep?: ReportStep | undefined;
   signal?: AbortSignal | undefined;
 }): Promise<string> {
   const folder = environmentFolder(options.venv ?? null);
@@ -74,7 +74,7 @@ interface MakeOptions {
   readonly folder: string;
   /** Interpreter to make it with; null: look for one. */
   readonly wanted: string | null;
-  readonly onStep?: ReportStep;
+  readonly onStep?: ReportStep | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -90,7 +90,7 @@ export async function ensureGguf(model: ResolvedModel, type: 'f32' | 'f16' | 'bf
   const python = await ensurePython({
     python: deps.config.python,
     venv: deps.config.venv,
-    ...(deps.onStep && { onStep: deps.onStep }),
+    onStep: deps.onStep,
     signal: deps.signal,
   });
   deps.onStep?.(`convert ${model.ref} to GGUF ${type}`);
@@ -134,7 +134,7 @@ async function resolveKnown(model: KnownModel, revision: string | null, deps: Re
   const python = await ensurePython({
     python: deps.config.python,
     venv: deps.config.venv,
-    ...(deps.onStep && { onStep: deps.onStep }),
+    onStep: deps.onStep,
     signal: deps.signal,
   });
   const transformersDir = await ensureEmbeddedTransformers({

@@ -192,7 +192,7 @@ export class Exporter {
   async #python(): Promise<string> {
     const { config } = this.#given.deps;
     const { onStep, signal } = this.#given.options;
-    return await ensurePython({ python: config.python, venv: config.venv, ...(onStep && { onStep }), signal });
+    return await ensurePython({ python: config.python, venv: config.venv, onStep, signal });
   }
 
   async #fallbackNotices(): Promise<string[]> {

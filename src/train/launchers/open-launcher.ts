@@ -8,7 +8,6 @@ import { openRemoteLauncher } from './open-remote-launcher.ts';
 export async function openLauncher(name: string, config: Config): Promise<Launcher> {
   if (name !== 'local') return await openRemoteLauncher(name, { home: config.home });
   return new LocalLauncher({
-    python: async ({ onStep, signal }) =>
-      await ensurePython({ python: config.python, venv: config.venv, ...(onStep && { onStep }), signal }),
+    python: async ({ onStep, signal }) => await ensurePython({ python: config.python, venv: config.venv, onStep, signal }),
   });
 }
