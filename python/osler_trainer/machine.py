@@ -73,7 +73,9 @@ def free_bytes(kind: str) -> int | None:
     if kind == "cuda":
         import torch
 
-        return int(torch.cuda.mem_get_info()[0])
+        free, total = torch.cuda.mem_get_info()
+        # A share of the card, where this process was given one.
+        return int(min(free, total * torch.cuda.get_per_process_memory_fraction()))
     try:
         lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
         available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))

@@ -26,7 +26,7 @@ block of 256 scales."""
 
 @dataclass(frozen=True)
 class Calibration:
-    """What no tensor tells; measured, see docs/training.md. Bytes, or bytes a token and unit of width."""
+    """What no tensor tells; measured, see docs/trainer.md. Bytes, or bytes a token and unit of width."""
 
     cuda_context_bytes: int = 600 << 20
     """CUDA context, cuBLAS workspaces and Triton kernels."""

@@ -2,7 +2,7 @@
  * Packs what a CUDA host without network needs, in parts of a bounded size: Node 24 with the production packages, npm (which starts
  * CMake), llama.cpp's sources and the trainer's Python packages. The package itself is not among it: bring a checkout.
  *
- *   node scripts/gpu/pack.ts --out .gpu/parts --part-mb 48 --python 3.12 --host-has torch,transformers --add model.gguf
+ *   node scripts/gpu/pack.ts --out .gpu/parts --part-mb 48 --python 3.12 --host-has torch,transformers --engine --add model.gguf
  *
  * On the host, once all parts are there: bash scripts/gpu/set-up.sh PARTS TARGET (docs/gpu-host.md).
  */
@@ -11,7 +11,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
+import { readConfig } from '../../src/core/config.ts';
 import { packageRoot } from '../../src/core/package-root.ts';
+import { findLocalBuilds } from '../../src/engine/llama/installed-addons.ts';
+import { ensureLlamaQuantize } from '../../src/train/export/llama-quantize.ts';
 
 const platforms = ['28', '24', '34', '31', '27', '17', '12'].map((minor) => `manylinux_2_${minor}_x86_64`).concat('manylinux2014_x86_64');
 /** Parts of llama.cpp that compiling and converting do without. */
@@ -26,13 +29,19 @@ const { values } = parseArgs({
     'part-mb': { type: 'string', default: '48' },
     python: { type: 'string', default: '3.12' },
     'host-has': { type: 'string', default: 'torch' },
+    engine: { type: 'boolean', default: false },
     add: { type: 'string', multiple: true, default: [] },
   },
 });
 const work = await mkdtemp(path.join(os.tmpdir(), 'osler-pack-'));
 try {
   await packNode(path.join(work, 'node_modules'));
-  await packSources(path.join(work, 'node_modules/node-llama-cpp/llama/llama.cpp'));
+  const llama = path.join(work, 'node_modules/node-llama-cpp/llama');
+  await packSources(path.join(llama, 'llama.cpp'));
+  if (values.engine) {
+    await packEngine(path.join(llama, 'localBuilds'));
+    await packQuantizer(path.join(work, 'home/cache'));
+  }
   await packPython(path.join(work, 'site'));
   await mkdir(path.join(work, 'files'));
   for (const file of values.add) await cp(file, path.join(work, 'files', path.basename(file)));
@@ -72,6 +81,33 @@ async function packSources(target: string): Promise<void> {
   const release = await readFile(path.join(target, '../binariesGithubRelease.json'), 'utf8');
   const tag = /"release"\s*:\s*"([^"]+)"/.exec(release)?.[1];
   await writeFile(path.join(target, '../llama.cpp.info.json'), JSON.stringify({ tag, llamaCppGithubRepo: 'ggml-org/llama.cpp' }));
+}
+
+/** What `osler engine build --gpu cuda --portable` made here, without the objects that it was made of. */
+async function packEngine(target: string): Promise<void> {
+  const build = (await findLocalBuilds()).find(({ gpu }) => gpu === 'cuda');
+  if (build === undefined)
+    throw new Error('There is no engine for CUDA here. Make one: osler engine build --gpu cuda --cuda-architectures 90 --portable');
+  say(`the engine, ${JSON.stringify(build.cmakeOptions)}`);
+  for (const name of ['Release', 'buildDone.status'])
+    await cp(path.join(build.folder, name), path.join(target, path.basename(build.folder), name), {
+      recursive: true,
+      preserveTimestamps: true,
+    });
+}
+
+/** llama-quantize, compiled here where it is not yet: static, for any processor of this kind. */
+async function packQuantizer(target: string): Promise<void> {
+  say('llama-quantize');
+  // One that is installed here would not be there.
+  const program = await ensureLlamaQuantize({
+    cacheDir: path.join(readConfig().home, 'cache'),
+    installed: path.join(work, 'none'),
+    onStep: say,
+  });
+  const folder = path.dirname(path.dirname(program));
+  for (const name of ['bin/llama-quantize', 'osler-build.json'])
+    await cp(path.join(folder, name), path.join(target, path.basename(folder), name));
 }
 
 /** Wheels for the host's Python, unpacked; what the host has is left out. */

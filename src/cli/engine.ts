@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { readConfig } from '../core/config.ts';
+import { OSLER_ERR_USAGE } from '../core/errors.ts';
 import { type EngineGpu, EngineGpu as EngineGpuSchema } from '../engine/llama/backend-choice.ts';
 import { describeOutcome } from '../engine/llama/backend-report.ts';
 import { backendDeps, examineBackends } from '../engine/llama/backends.ts';
@@ -17,6 +18,7 @@ interface BuildFlags {
   readonly jobs?: number;
   readonly cudaArchitectures?: string;
   readonly force?: boolean;
+  readonly portable?: boolean;
 }
 
 /** `osler engine build`: the engine compiled for this machine. */
@@ -33,7 +35,11 @@ export function engineCommand(): Command {
     .option('--jobs <number>', 'compilers at once; default: as cores and memory allow', jobsNumber)
     .option('--cuda-architectures <list>', 'compute capabilities, such as 90 or "80;90"; default: those of the GPUs here', architectureList)
     .option('--force', 'compile again where the same build is there')
-    .addHelpText('after', '\nExamples:\n  osler engine build\n  osler engine build --gpu cuda --cuda-architectures 90 --jobs 16')
+    .option('--portable', 'for another machine of this kind, such as a GPU host without a compiler; it is not tried here')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  osler engine build\n  osler engine build --gpu cuda --cuda-architectures 90 --jobs 16\n  osler engine build --gpu cuda --cuda-architectures 90 --portable',
+    )
     .action(async (flags: BuildFlags) => runBuild(flags));
   return command;
 }
@@ -42,12 +48,17 @@ async function runBuild(flags: BuildFlags): Promise<void> {
   const config = readConfig();
   const reporter = createReporter(config);
   const signal = interruptSignal(() => reporter.info('stopping the compilers'));
-  const gpu = flags.gpu ?? bestGpu(await findDevices());
+  const devices = await findDevices();
+  const gpu = flags.gpu ?? bestGpu(devices);
+  const isPortable = flags.portable ?? false;
+  const { cudaArchitectures } = flags;
+  if (isPortable && gpu === 'cuda' && cudaArchitectures === undefined && !devices.hasNvidia)
+    throw new OSLER_ERR_USAGE('--portable for CUDA needs the compute capability of the other GPU: --cuda-architectures 90 for an H100.');
   const bar = reporter.progress('compile');
   const startMs = performance.now();
-  const { isNew } = await buildEngine({
+  const { build, isNew } = await buildEngine({
     gpu,
-    cmakeOptions: await cmakeOptionsFor(gpu, flags.cudaArchitectures),
+    cmakeOptions: await cmakeOptionsFor(gpu, { cudaArchitectures, isPortable }),
     jobs: flags.jobs ?? defaultJobs(gpu),
     isForced: flags.force ?? false,
     logFile: path.join(config.home, 'engine/build.log'),
@@ -60,6 +71,7 @@ async function runBuild(flags: BuildFlags): Promise<void> {
       ? `compiled in ${Math.round((performance.now() - startMs) / 1000)} s`
       : 'the same build is here already (--force compiles it again)',
   );
+  if (isPortable) return reporter.step(`for other machines, not tried here: ${build.folder}`);
   // The others that can compute on the same, beside it.
   const deps = await backendDeps({ ...config, gpu }, { onStep: (step) => reporter.step(step), signal });
   const outcomes = await examineBackends(deps, { model: 'speed', stopsAtFirst: false });

@@ -5,15 +5,25 @@ import type { EngineGpu } from './backend-choice.ts';
 /** Memory that a compiler takes at its worst; nvcc's templates want more. */
 const jobBytes: Record<EngineGpu, number> = { cuda: 2.5e9, metal: 0.8e9, vulkan: 1e9, off: 0.8e9 };
 
+export interface BuildTarget {
+  /** Compute capabilities as CMake takes them; left out: those of the GPUs that are here. */
+  readonly cudaArchitectures?: string | undefined;
+  /** For other machines too: the processor's usual instructions (x86-64: AVX2), not all that this one has. */
+  readonly isPortable?: boolean | undefined;
+}
+
 /**
  * What CMake is told, beyond node-llama-cpp's own (which compiles for this processor, GGML_NATIVE).
  * It is the name of a build, too: the same options find it again.
  */
-export async function cmakeOptionsFor(gpu: EngineGpu, cudaArchitectures?: string): Promise<Record<string, string>> {
+export async function cmakeOptionsFor(
+  gpu: EngineGpu,
+  { cudaArchitectures, isPortable = false }: BuildTarget = {},
+): Promise<Record<string, string>> {
   // Apple's compiler has no OpenMP; its own scheduler does not need it.
-  if (process.platform === 'darwin') return { GGML_NATIVE: 'ON' };
+  if (process.platform === 'darwin') return { GGML_NATIVE: isPortable ? 'OFF' : 'ON' };
   // Threads of OpenMP sleep where ggml's own spin: on shared or too few cores that is tenfold speed and more.
-  const options = { GGML_OPENMP: 'ON' };
+  const options = { GGML_OPENMP: 'ON', ...(isPortable && { GGML_NATIVE: 'OFF' }) };
   if (gpu !== 'cuda') return options;
   return { ...options, CMAKE_CUDA_ARCHITECTURES: cudaArchitectures ?? (await ownCudaArchitectures()) };
 }

@@ -30,7 +30,11 @@ describe.runIf(process.platform === 'linux')('cmakeOptionsFor', () => {
 
   it('takes the architectures that are named', async () => {
     await driverSays(String.raw`printf '9.0\n'`);
-    expect(await cmakeOptionsFor('cuda', '80;120a')).toMatchObject({ CMAKE_CUDA_ARCHITECTURES: '80;120a' });
+    expect(await cmakeOptionsFor('cuda', { cudaArchitectures: '80;120a' })).toMatchObject({ CMAKE_CUDA_ARCHITECTURES: '80;120a' });
+  });
+
+  it('leaves out what only this processor can where it is for others', async () => {
+    expect(await cmakeOptionsFor('off', { isPortable: true })).toEqual({ GGML_OPENMP: 'ON', GGML_NATIVE: 'OFF' });
   });
 
   it.each([
