@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { gguf } from '@huggingface/gguf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256 } from '../../src/core/digest.ts';
 import type { GgufType } from '../../src/core/schema/gguf-type.ts';
 import { openStore } from '../../src/core/store.ts';
 import { ChatTemplate } from '../../src/engine/chat-template.ts';
@@ -25,6 +27,24 @@ import { makeTinyRun, type TinyRun } from '../support/tiny-run.ts';
 const types: readonly GgufType[] = ['q8_0', 'f16', 'bf16', 'q4_k_m'];
 const words = 'Scurvy comes from a lack of vitamin C. It is treated with ascorbic acid.'.split(/(?= )/);
 
+async function tools() {
+  const { python, venv } = testConfig();
+  return { python: await ensurePython({ python, venv }), cacheDir: path.join(testHome, 'cache') };
+}
+
+/** Shape, format and checksum of each tensor. */
+async function tensorsOf(file: string): Promise<Record<string, string>> {
+  const { tensorInfos, tensorDataOffset } = await gguf(file, { allowLocalFile: true });
+  const data = (await readFile(file)).subarray(Number(tensorDataOffset));
+  const starts = tensorInfos.map(({ offset }) => Number(offset));
+  return Object.fromEntries(
+    tensorInfos.map(({ name, shape, dtype, offset }) => {
+      const end = starts.filter((start) => start > Number(offset)).reduce((least, start) => Math.min(least, start), data.length);
+      return [name, `${String(shape)} ${dtype} ${sha256(data.subarray(Number(offset), end))}`];
+    }),
+  );
+}
+
 describe('an export of a tiny model, by the real converters', () => {
   let home = '';
   let tiny: TinyRun;
@@ -43,7 +63,7 @@ describe('an export of a tiny model, by the real converters', () => {
     await symlink(cacheDir, path.join(home, 'cache'));
     made = await exportRun(tiny.run, tiny.folder, { config: { ...config, home }, quantizer });
     baseFile = path.join(home, 'base.gguf');
-    const python = await ensurePython({ python: config.python, venv: config.venv });
+    const { python } = await tools();
     await convertToGguf({ python, cacheDir, source: tiny.base, target: baseFile, type: 'bf16' });
     const { bosToken, eosToken } = await readGguf(baseFile);
     const template = new ChatTemplate({ owner: 'tiny', source: readProjectTemplate(), bosToken, eosToken });
@@ -74,6 +94,13 @@ describe('an export of a tiny model, by the real converters', () => {
     });
     expect(made.notices).toEqual([]);
     expect(existsSync(path.join(tiny.folder.root, 'between-bf16.gguf'))).toBe(false);
+  });
+
+  it('holds the same q8_0, to the bit, that the converter would write', async () => {
+    const { python, cacheDir } = await tools();
+    const target = path.join(home, 'converted.gguf');
+    await convertToGguf({ python, cacheDir, source: tiny.folder.merged, target, type: 'q8_0' });
+    expect(await tensorsOf(fileOf('q8_0'))).toEqual(await tensorsOf(target));
   });
 
   it.each(types)('carries template, tokens and names in %s', async (type) => {

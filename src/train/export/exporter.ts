@@ -17,14 +17,14 @@ import { ggufMetadata, licenceOf } from './gguf-metadata.ts';
 import { type GgufContents, inspectGguf } from './inspect-gguf.ts';
 import { ensureLlamaQuantize } from './llama-quantize.ts';
 import { writeModelfile } from './modelfile.ts';
-import { quantiseGguf } from './quantise-gguf.ts';
+import { type KQuant, type QuantisedGgufType, quantiseGguf } from './quantise-gguf.ts';
 import { exportFile, RunExport } from './run-export.ts';
 
 type ExportedGguf = RunExport['ggufs'][number];
-type QuantisedGgufType = (typeof quantisedGgufTypes)[number];
 
 const isConverted = (type: GgufType): type is ConvertedGgufType => convertedGgufTypes.some((candidate) => candidate === type);
-const isQuantised = (type: GgufType): type is QuantisedGgufType => quantisedGgufTypes.some((candidate) => candidate === type);
+const isKQuant = (type: GgufType): type is KQuant => quantisedGgufTypes.some((candidate) => candidate === type);
+const isQuantised = (type: GgufType): type is QuantisedGgufType => type === 'q8_0' || isKQuant(type);
 
 export interface ExportRunDeps {
   readonly config: Pick<Config, 'home' | 'python' | 'venv' | 'threads' | 'hubEndpoint'>;
@@ -69,7 +69,9 @@ export class Exporter {
   async makeGgufs(): Promise<void> {
     const { folder, source, types, deps, options } = this.#given;
     const missing = types.filter((type) => !this.#made.has(type));
-    const quantised = missing.filter(isQuantised);
+    // llama-quantize works on all cores and the converter on one, and their q8_0 is the same to the bit: where the one is needed
+    // anyhow, it makes that too.
+    const quantised: QuantisedGgufType[] = missing.some(isKQuant) ? missing.filter(isQuantised) : [];
     const needsBetween = quantised.length > 0 && !types.includes(source.ownType);
     const toWrite = [...missing, ...(needsBetween ? [source.ownType] : [])];
     await checkFreeDisk(
@@ -83,7 +85,8 @@ export class Exporter {
       quantised.length === 0
         ? ''
         : await ensureLlamaQuantize({ cacheDir, onStep, signal, ...(deps.quantizer !== undefined && { installed: deps.quantizer }) });
-    for (const type of missing.filter(isConverted)) await this.#record(type, (target) => this.#convert(type, target));
+    const converted = missing.filter(isConverted).filter((type) => !quantised.some((other) => other === type));
+    for (const type of converted) await this.#record(type, (target) => this.#convert(type, target));
     if (quantised.length === 0) return;
     const origin = await this.#originOfQuants();
     for (const type of quantised) await this.#record(type, (target) => this.#quantise(quantizer, origin, type, target));

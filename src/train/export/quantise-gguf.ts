@@ -2,13 +2,17 @@ import type { quantisedGgufTypes } from '../../core/schema/gguf-type.ts';
 import { produceFile } from './produce-file.ts';
 import { runExportProgram } from './run-export-program.ts';
 
+export type KQuant = (typeof quantisedGgufTypes)[number];
+/** What llama-quantize makes out of a file of 16 or 32 bit. */
+export type QuantisedGgufType = KQuant | 'q8_0';
+
 export interface QuantiseOptions {
   /** llama-quantize. */
   readonly program: string;
   /** GGUF of 16 or 32 bit. */
   readonly source: string;
   readonly target: string;
-  readonly type: (typeof quantisedGgufTypes)[number];
+  readonly type: QuantisedGgufType;
   readonly threads: number;
   readonly expectedBytes: number;
   /** Looks at the file before it gets its name; what it throws goes on. */
@@ -16,7 +20,7 @@ export interface QuantiseOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Makes a K-quant, whole or not at all. Throws OSLER_ERR_EXPORT_FAILED, OSLER_ERR_DISK_FULL. */
+/** Makes a quantised file, whole or not at all. Throws OSLER_ERR_EXPORT_FAILED, OSLER_ERR_DISK_FULL. */
 export async function quantiseGguf(options: QuantiseOptions): Promise<void> {
   const { program, source, target, type, threads, expectedBytes, signal } = options;
   await produceFile(target, async (temporary) => {

@@ -58,6 +58,13 @@ describe('exportRun', () => {
     expect(files()).toEqual(['Modelfile', 'export.json', 'merged-q4_k_m.gguf', 'merged-q6_k.gguf']);
   });
 
+  it('leaves q8_0 to llama-quantize where that is needed anyhow', async () => {
+    const { start, calls } = await newRun({ ggufTypes: ['q8_0', 'f16', 'q4_k_m'] });
+    const made = await start();
+    expect(calls()).toEqual(['convert f16', 'convert bf16', 'quantize q8_0', 'quantize q4_k_m']);
+    expect(made.ggufs.map(({ type }) => type)).toEqual(['q8_0', 'f16', 'q4_k_m']);
+  });
+
   it('makes K-quants from the file of that type where it is wanted itself', async () => {
     const { start, calls } = await newRun({ ggufTypes: ['q4_k_m', 'bf16'] });
     const made = await start();
@@ -103,8 +110,8 @@ describe('exportRun', () => {
     const steps: string[] = [];
     await start({ onStep: (step) => steps.push(step) });
     expect(steps).toEqual([
-      'convert the tuned model to GGUF q8_0',
       'convert the tuned model to GGUF bf16',
+      'quantise the tuned model to GGUF q8_0',
       'quantise the tuned model to GGUF q4_k_m',
       'convert the adapter to GGUF f32',
     ]);
