@@ -91,6 +91,18 @@ def per_step(logs: list) -> float:
     return (ended - began) / (last - first)
 
 
+def cpu_name() -> str:
+    """As the kernel tells it."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def driver() -> str:
+    """Version of NVIDIA's driver."""
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip().splitlines()[0]
+
+
 def main() -> None:
     """Run the rounds and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -114,6 +126,8 @@ def main() -> None:
         print(f"peft: {arms['peft'][0]['stepSeconds']:.3f} s a step, peak {arms['peft'][0]['peakMemoryBytes'] / 1e9:.2f} GB", flush=True)
     ratios = [a["stepSeconds"] / b["stepSeconds"] for a, b in zip(arms["ours"], arms["plain"], strict=True)]
     summary = {
+        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "driver": driver()},
         "ratio": {"stepTime": round(statistics.median(ratios), 4), "least": round(min(ratios), 4), "greatest": round(max(ratios), 4)},
         "rounds": options.rounds,
         "steps": options.steps,

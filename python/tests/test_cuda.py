@@ -68,17 +68,18 @@ def job(make_job: JobMaker, real_base: Path, tmp_path: Path) -> Callable[..., Pa
     return make
 
 
-def train(file: Path, fraction: float = 1, kill_at: int | None = None) -> Events:
+def train(file: Path, fraction: float = 1.0, kill_at: int | None = None) -> Events:
     """Train in a process that may take this share of the card, until the model would be saved; given `kill_at`, until it has told
     of that step. It ends by SIGKILL.
     """
+    log_file = Path(f"{file}.log")
     program = (
         f"import sys, torch; torch.cuda.set_per_process_memory_fraction({fraction});"
         f"from osler_trainer.cli import main; sys.exit(main(['train', {str(file)!r}]))"
     )
     environment = os.environ | {"PYTHONPATH": f"{PACKAGE.parent}:{os.environ.get('PYTHONPATH', '')}"}
     with (
-        Path(f"{file}.log").open("w", encoding="utf-8") as log,
+        log_file.open("w", encoding="utf-8") as log,
         subprocess.Popen(
             [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=file.parent
         ) as child,
@@ -90,6 +91,7 @@ def train(file: Path, fraction: float = 1, kill_at: int | None = None) -> Events
             if is_killed or events[-1].get("stage") == "saving":
                 child.send_signal(signal.SIGKILL)
                 break
+    assert events, log_file.read_text(encoding="utf-8")[-2000:]
     return events
 
 
@@ -129,15 +131,15 @@ def test_a_training_killed_with_sigkill_resumes_with_the_8_bit_optimizer(job: Ca
 
 
 def test_out_of_memory_names_settings_that_then_fit(job: Callable[..., Path]) -> None:
-    share = 0.06
-    file = job("too-much", rows=64, batch=32)
+    rows, share = 256, 0.06
+    file = job("too-much", rows=rows, batch=rows)
     failed = train(file, share)[-1]
+    assert (failed["type"], failed.get("reason")) == ("failed", "outOfMemory"), failed
     print(failed["message"], failed["hint"], sep="\n")
-    assert (failed["type"], failed["reason"]) == ("failed", "outOfMemory")
-    assert f"at batch 32 x {LONG} tokens" in failed["message"]
+    assert f"at batch {rows} x {LONG} tokens" in failed["message"]
     batch, accumulation = (int(number) for number in re.findall(r"Size to (\d+) and .+Steps to (\d+)", failed["hint"])[0])
-    assert batch * accumulation == 32
-    mended = job("mended", rows=64, batch=batch, gradientAccumulationSteps=accumulation)
+    assert batch * accumulation == rows
+    mended = job("mended", rows=rows, batch=batch, gradientAccumulationSteps=accumulation, maxSteps=1)
     ended_well(train(mended, share), mended)
 
 
