@@ -19,6 +19,9 @@ export interface StartOptions {
 /** A folder or file that the trainer says is complete. */
 export type TrainedArtifact = Extract<TrainEvent, { type: 'artifact' }>;
 
+/** Of a folder or file there: its place, and the size and checksum of each file. */
+export type RemoteFiles = Pick<TrainedArtifact, 'path' | 'files'>;
+
 /**
  * Where trainers run. The trainer is the same program everywhere, lives on without us, and is found again by its handle;
  * its events and log end up in the run's folder, whose file of events is the only thing that others read.
@@ -42,6 +45,14 @@ export interface Launcher {
   sync(trainer: TrainerHandle, folder: RunFolder): Promise<void>;
   /** Brings artifacts into the run's folder, each file checked by its sha256; what is here already is not fetched again. */
   fetch(trainer: TrainerHandle, folder: RunFolder, artifacts: readonly TrainedArtifact[], signal?: AbortSignal): Promise<void>;
-  /** Removes the run's folder there, once all of it that is wanted was fetched; nothing while its trainer runs. Left out where it writes here. */
-  clean?(trainer: TrainerHandle): Promise<void>;
+  /** Brings the trackers' files, as they are once the trainer has ended, checked likewise. Left out where it writes here. */
+  fetchTracking?(trainer: TrainerHandle, folder: RunFolder, signal?: AbortSignal): Promise<void>;
+  /**
+   * Removes the run's folder there; nothing while its trainer runs. Tried for some seconds: whoever wants it asks again. Left
+   * out where it writes here.
+   *
+   * @param trainer the last one, or null where none was started
+   * @returns whether there is no such folder any more
+   */
+  clean?(folder: RunFolder, trainer: TrainerHandle | null): Promise<boolean>;
 }
