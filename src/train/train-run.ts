@@ -3,6 +3,7 @@ import path from 'node:path';
 import { messageOf } from '../core/errors.ts';
 import { type Run, RunState, type TrainerHandle } from '../core/schema/run.ts';
 import type { TrainEvent } from '../core/schema/train-event.ts';
+import { recordFetchedBase } from './base-files.ts';
 import { endHalfLine, readEvents } from './event-file.ts';
 import { followTrainer, type TrainerOutcome } from './follow-trainer.ts';
 import type { Launcher } from './launchers/launcher.ts';
@@ -45,6 +46,7 @@ export async function trainRun(run: Run, deps: TrainingsDeps, options: TrainRunO
   const trainer = found ?? (await startTrainer(run, folder, launcher, deps, options));
   const outcome = await followToEnd(run, trainer, folder, launcher, deps, options);
   await checkFinished(run.id, outcome, folder);
+  await recordFetchedBase(folder);
   await launcher.fetch(trainer, folder, outcome.artifacts, options.signal);
   const isWhole = await fetchTracking(run, trainer, folder, launcher, { tell, signal: options.signal });
   await noteRemoteCopy(folder, launcher, trainer, isWhole);
@@ -106,13 +108,13 @@ async function startTrainer(
   const folderOf = (id: string): RunFolder => runFolder(config.home, id);
   const slots = await waitForSlots(run, { runs, launcher, folderOf, pollMs: options.times.queueMs, signal, onStep });
   try {
-    const basePath = await prepareRun(run, folder, deps, { signal, onStep });
+    const base = await prepareRun(run, folder, deps, { signal, onStep });
     runs.setEventsFrom(run.id, await endHalfLine(folder.events));
     signal.throwIfAborted();
     await noteRemoteCopy(folder, launcher, null, false);
     const trainer = await launcher.start({
       folder,
-      basePath,
+      ...base,
       processes: run.recipe.trainer.processes,
       slots,
       startedAt: clock.now().toISOString(),

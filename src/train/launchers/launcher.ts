@@ -1,6 +1,7 @@
 import type { TrainerHandle } from '../../core/schema/run.ts';
 import type { TrainEvent } from '../../core/schema/train-event.ts';
 import type { RunFolder } from '../run-folder.ts';
+import type { ContentFolder } from './content-folder.ts';
 import type { ReportStep } from '../python-environment.ts';
 
 /** What a launcher is handed: everything in `folder` that the job names is written already. */
@@ -8,6 +9,8 @@ export interface StartOptions {
   readonly folder: RunFolder;
   /** Folder of the base model on this machine, or a Hub id that the host fetches by itself. */
   readonly basePath: string;
+  /** What is in that folder, where it was read already: a launcher that sends it does not read it again. */
+  readonly baseContent?: ContentFolder | undefined;
   readonly processes: number;
   /** Numbers of the launcher's slots that this run holds, from 0: which GPUs it may use, where there are any. */
   readonly slots: readonly number[];

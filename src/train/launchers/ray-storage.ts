@@ -54,7 +54,7 @@ export class RayStorage {
     let base = basePath;
     if (path.isAbsolute(basePath) && existsSync(basePath) && !basePath.startsWith(this.#root + path.sep)) {
       onStep?.(`copy the base model to "${this.#root}", where it is not there yet`);
-      base = await this.#put('models', await baseFolder(basePath), signal);
+      base = await this.#put('models', options.baseContent ?? (await baseFolder(basePath, signal)), signal);
     }
     const remote = remoteJob(job, folder, there, base, from.threads ?? job.threads);
     for (const name of remote.files) {

@@ -16,9 +16,11 @@ import { SshLauncher, type SshLauncherDeps } from '../../../src/train/launchers/
 import type { RunFolder } from '../../../src/train/run-folder.ts';
 import { deleteRun } from '../../../src/train/delete-run.ts';
 import { listOldCheckpoints } from '../../../src/train/old-runs.ts';
+import { readSource } from '../../../src/train/run-source.ts';
+import type { TrainingsDeps } from '../../../src/train/training-deps.ts';
 import { startTrainer } from '../../../src/train/trainer-process.ts';
 import { errorOf } from '../../support/error-of.ts';
-import { changedLauncher, fakeTrainings } from '../../support/fake-trainings.ts';
+import { changedLauncher, fakeExport, fakeTrainings } from '../../support/fake-trainings.ts';
 import { Sshd, whyNoSshd } from '../../support/sshd.ts';
 import { eventually } from '../support/eventually.ts';
 import { preparedRun, type PreparedOptions, trainerPython } from '../support/prepared-run.ts';
@@ -376,9 +378,16 @@ describe.skipIf(skipReason !== undefined)('SshLauncher’s files', () => {
 
 describe.skipIf(skipReason !== undefined)('a training over ssh, from its start to its end', () => {
   const work = (id: string): string => path.join(folder, 'work/runs', id);
-  const training = async (deps: Partial<SshLauncherDeps> = {}, wrap: (gpu: SshLauncher) => Launcher = (gpu) => gpu) => {
+  const training = async (
+    deps: Partial<SshLauncherDeps> = {},
+    wrap: (gpu: SshLauncher) => Launcher = (gpu) => gpu,
+    others: Partial<TrainingsDeps> = {},
+  ) => {
     const fake = await fakeTrainings({
-      deps: { launcher: async (_name, onNotice) => wrap(launcher({ sources: fakeSources, home: fake.home, onNotice, ...deps })) },
+      deps: {
+        ...others,
+        launcher: async (_name, onNotice) => wrap(launcher({ sources: fakeSources, home: fake.home, onNotice, ...deps })),
+      },
     });
     const recipe = { ...fake.recipe, tracking: { ...fake.recipe.tracking, reportTo: ['wandb' as const] } };
     const { id } = fake.trainings.create(recipe, null, { launcher: 'gpu' }).run;
@@ -389,8 +398,12 @@ describe.skipIf(skipReason !== undefined)('a training over ssh, from its start t
 
   it('brings results and trackers’ files, and leaves nothing on the host once the run is done', async () => {
     const { trainings, id, onEvent, notices, folder: here } = await training();
-    await trainings.execute(id, { onEvent });
+    const steps: string[] = [];
+    await trainings.execute(id, { onEvent, onStep: (step) => void steps.push(step) });
     expect(trainings.get(id).state).toBe('done');
+    // The base was read once, for the record and for its way to the host.
+    expect(steps.filter((step) => step.includes('checksums'))).toHaveLength(1);
+    expect((await readSource(here))?.base.files).toEqual([{ path: 'config.json', bytes: 2, sha256: sha256('{}') }]);
     expect(existsSync(path.join(here.merged, 'parts/model-1.safetensors'))).toBe(true);
     expect(await readdir(path.join(here.root, 'tracking'), { recursive: true })).toEqual([
       'wandb',
@@ -436,19 +449,22 @@ describe.skipIf(skipReason !== undefined)('a training over ssh, from its start t
   });
 
   it('is done, with a notice, where the host is away at the end; the next clean-up removes the copy', async () => {
-    const { trainings, id, runs, models, home, onEvent, notices, folder: here } = await training();
-    const exported = async (): Promise<void> => {
-      while (!runs.list().some(({ state }) => state === 'converting' || state === 'done'))
-        await new Promise((resolve) => setTimeout(resolve, 1));
-      await sshd.stop();
-    };
-    const stopping = exported();
-    await trainings.execute(id, { onEvent });
-    await stopping;
-    onTestFinished(async () => {
-      await sshd.stop();
-      await sshd.start();
+    const {
+      trainings,
+      id,
+      runs,
+      models,
+      home,
+      onEvent,
+      notices,
+      folder: here,
+    } = await training({}, undefined, {
+      exportRun: async (_run, exported) => {
+        await sshd.stop();
+        return await fakeExport(exported);
+      },
     });
+    await trainings.execute(id, { onEvent });
     expect(trainings.get(id).state).toBe('done');
     expect(notices.at(-1)).toMatch(/copy of the run in ".*" of launcher "gpu" was not removed: .*cannot be reached.*osler clean/);
     const told = await readEvents(here.events, { notices: here.notices });

@@ -50,6 +50,25 @@ function exportedRun() {
   return { folder, exported };
 }
 
+describe('the check of the base', () => {
+  const [weights, others, config] = [entry('model.safetensors', 'a'), entry('model.safetensors', 'b'), entry('config.json', '{}')];
+
+  it('finds a base that was another one when the adapter was merged, though it is the right one again', () => {
+    const check = baseFilesCheck([weights, config], [weights, config], [others]);
+    expect(check.status).toBe('failed');
+    expect(check.detail).toMatch(/When the adapter was merged, "model.safetensors" has other bytes.*merged into another base/);
+    expect(check.figures).toMatchObject({ files: 2, changed: 1 });
+  });
+
+  it('passes the same base at the merge and now, and asks nothing of files that were not recorded', () => {
+    expect(baseFilesCheck([weights, config], [weights, config], [weights, entry('other.safetensors', 'x')]).status).toBe('passed');
+  });
+
+  it('finds a changed configuration', () => {
+    expect(baseFilesCheck([weights, config], [weights, entry('config.json', '[]')], [weights]).detail).toContain('"config.json"');
+  });
+});
+
 describe('the check of files', () => {
   it('takes what trainer and exporter said they made, the last time, and finds it so', async () => {
     const { folder, exported } = exportedRun();
@@ -79,6 +98,7 @@ describe('the check of files', () => {
   it('tells a base that has changed since, and that none was recorded', () => {
     expect(baseFilesCheck([entry('model.safetensors', 'a')], [entry('model.safetensors', 'b')]).status).toBe('failed');
     expect(baseFilesCheck(undefined, []).status).toBe('notRun');
+    expect(baseFilesCheck([entry('model.safetensors', 'a')], [entry('model.safetensors', 'a')]).status).toBe('passed');
     expect(changedFiles([entry('x', 'a')], [entry('x', 'a')])).toEqual([]);
   });
 });
