@@ -9,6 +9,7 @@ import { followTrainer, type TrainerOutcome } from './follow-trainer.ts';
 import type { Launcher } from './launchers/launcher.ts';
 import { prepareRun } from './prepare-run.ts';
 import { noteRemoteCopy } from './remote-copy.ts';
+import { noteTrained } from './run-digests.ts';
 import { type RunFolder, runFolder } from './run-folder.ts';
 import { runNotices, type TellNotice } from './run-notices.ts';
 import { waitForSlots } from './run-queue.ts';
@@ -49,6 +50,7 @@ export async function trainRun(run: Run, deps: TrainingsDeps, options: TrainRunO
   await recordFetchedBase(folder);
   await launcher.fetch(trainer, folder, outcome.artifacts, options.signal);
   const isWhole = await fetchTracking(run, trainer, folder, launcher, { tell, signal: options.signal });
+  await noteTrained(folder, outcome.artifacts, launcher.clean === undefined ? null : deps.clock.now().getTime());
   await noteRemoteCopy(folder, launcher, trainer, isWhole);
   deps.runs.setTrainer(run.id, null);
 }

@@ -22,7 +22,7 @@ export async function listCertifiedFiles(folder: RunFolder, exported: RunExport)
   return await Promise.all(names.map(async (name) => await describeFile(folder.root, name)));
 }
 
-/** A file of the run as it is now; of no bytes and another checksum where it is not there. */
+/** A file of the run as it is now, read from its first byte to its last; of no bytes and another checksum where it is not there. */
 export async function describeFile(root: string, name: string): Promise<CertifiedFile> {
   const file = path.join(root, name);
   const bytes = await stat(file).then(

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../../../src/core/digest.ts';
@@ -11,6 +11,7 @@ import {
   listMadeFiles,
 } from '../../../../src/train/certificate/file-checks.ts';
 import type { RunExport } from '../../../../src/train/export/run-export.ts';
+import { RunDigests } from '../../../../src/train/run-digests.ts';
 import { runFolder } from '../../../../src/train/run-folder.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
@@ -81,6 +82,17 @@ describe('the check of files', () => {
     const present = await listCertifiedFiles(folder, exported);
     expect(present).toContainEqual(entry('template.jinja', 'template'));
     expect(filesCheck(made, present).status).toBe('passed');
+  });
+
+  it('reads the bytes, whatever is on record of them', async () => {
+    const { folder, exported } = exportedRun();
+    const digests = await RunDigests.open(folder);
+    await digests.note('merged/model.safetensors', entry('', 'merged'), Date.now() + 1000);
+    await digests.save();
+    const record = path.join(folder.root, '.digests.json');
+    writeFileSync(record, readFileSync(record, 'utf8').replace(sha256('merged'), 'a'.repeat(64)));
+    expect(await (await RunDigests.open(folder)).of('merged/model.safetensors')).toBe('a'.repeat(64));
+    expect(await listCertifiedFiles(folder, exported)).toContainEqual(entry('merged/model.safetensors', 'merged'));
   });
 
   it('names a file of other bytes, of another length, and one that is gone', async () => {
