@@ -12,8 +12,8 @@ from .artifacts import sha256_of_file
 from .base_model import BaseModel
 from .events import ArtifactFile, BaseFiles, EventWriter
 
-_READ = re.compile(r"(?:\.safetensors|\.json|\.jinja|(?:^|/)(?:tokenizer\.model|merges\.txt|vocab\.txt))$")
-"""What is read of a base; must equal modelFile of src/train/resolve-model.ts."""
+_READ = re.compile(r"(?:\.safetensors|\.json|\.jinja|^(?:tokenizer\.model|merges\.txt|vocab\.txt))$")
+"""What is read of a base; must take what modelFile of src/train/resolve-model.ts takes."""
 
 
 class BaseDigests:
@@ -37,7 +37,7 @@ class BaseDigests:
 
 
 def base_files(folder: Path) -> list[ArtifactFile]:
-    """Size and checksum of what is read of a base; links are followed, as the Hub's cache has them."""
-    names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
-    read = [name for name in names if _READ.search(name) and "/." not in f"/{name}"]
+    """Size and checksum of what is read of a base, directly in its folder; links are followed, as the Hub's cache has them."""
+    names = sorted(file.name for file in folder.iterdir() if file.is_file())
+    read = [name for name in names if _READ.search(name) and not name.startswith(".")]
     return [ArtifactFile(path=name, bytes=(folder / name).stat().st_size, sha256=sha256_of_file(folder / name)) for name in read]

@@ -204,8 +204,8 @@ class EventWriter:
     """Writes events to the real stdout, and makes every other print of the process go to stderr.
 
     Libraries print at will, C++ ones too, so file descriptor 1 itself is pointed at stderr and the real one kept aside.
-    Under torchrun only rank 0 speaks. Threads may share a writer: lines come whole, and nothing that another thread tells
-    follows the event that ends a run.
+    Under torchrun only rank 0 speaks. Threads may share a writer: lines come whole, and neither a heartbeat nor checksums
+    follow the event that ends a run.
     """
 
     def __init__(self, stream: TextIO) -> None:

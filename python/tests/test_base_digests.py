@@ -29,8 +29,8 @@ def folder_of(tmp_path: Path, *names: str) -> Path:
 
 
 def test_what_is_read_of_a_base_is_listed_and_nothing_else(tmp_path: Path) -> None:
-    read = ["config.json", "merges.txt", "model-1.safetensors", "parts/model-2.safetensors", "tokenizer.model"]
-    others = ["README.md", "pytorch_model.bin", "model.gguf", "notes.txt", ".cache/config.json", "parts/.config.json"]
+    read = ["config.json", "merges.txt", "model-1.safetensors", "tokenizer.model"]
+    others = ["README.md", "pytorch_model.bin", "model.gguf", "notes.txt", ".cache/config.json", ".config.json", "checkpoint-2/config.json"]
     folder = folder_of(tmp_path, *read, *others)
     (tmp_path / "blob").write_bytes(b"weights")
     (folder / "model-1.safetensors").unlink()

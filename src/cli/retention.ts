@@ -19,7 +19,11 @@ export interface RetentionLog {
 
 type RetentionContext = Pick<CliContext, 'config' | 'clock' | 'runs' | 'models' | 'launcher'>;
 
-/** What of these kinds was last used before a moment; `onNotice` is told what a removal leaves on another machine. Checkpoints of a run that goes as a whole are not listed beside it. */
+/**
+ * What of these kinds was last used before a moment. Checkpoints of a run that goes as a whole are not listed beside it.
+ *
+ * @param onNotice told, as an item is removed, what of it stays on another machine
+ */
 export async function listRemovable(
   context: RetentionContext,
   kinds: readonly RemovableKind[],

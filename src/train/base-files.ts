@@ -7,6 +7,9 @@ import type { RunFolder } from './run-folder.ts';
 import { readSource, type RunSource } from './run-source.ts';
 import type { StageOptions } from './training-deps.ts';
 
+/** Directly in its folder: what lies deeper, such as checkpoints beside it, nobody reads. */
+const isRead = (file: string): boolean => modelFile.test(file) && !file.includes('/');
+
 type BaseFiles = NonNullable<RunSource['base']['files']>;
 
 /**
@@ -22,12 +25,12 @@ export async function readBase(
   const isSent = run.launcher !== 'local';
   if (!isSent && (recorded !== undefined || run.isDryRun)) return undefined;
   onStep?.('checksums of the base model');
-  return await (isSent ? baseFolder(basePath, signal) : contentFolder(basePath, (file) => modelFile.test(file), signal));
+  return await (isSent ? baseFolder(basePath, signal) : contentFolder(basePath, isRead, signal));
 }
 
 /** What is recorded of a base as the training begins: the files that a trainer reads of it. */
 export function recordOf({ files }: ContentFolder): BaseFiles {
-  return files.filter(({ path: name }) => modelFile.test(name));
+  return files.filter(({ path: name }) => isRead(name));
 }
 
 /** Puts into source.json what the first trainer of a run told of a base that it fetched by itself. */

@@ -14,6 +14,8 @@ const read = ['config.json', 'model.safetensors', 'tokenizer.model'];
 function base(): string {
   const folder = temporaryFolder();
   for (const name of [...read, 'README.md', 'pytorch_model.bin', 'model.gguf']) writeFileSync(path.join(folder, name), name);
+  mkdirSync(path.join(folder, 'checkpoint-2'));
+  writeFileSync(path.join(folder, 'checkpoint-2/trainer_state.json'), '{}');
   return folder;
 }
 
@@ -35,6 +37,7 @@ describe('readBase', () => {
     const content = await readBase(base(), { launcher: 'gpu', isDryRun: false }, [], options);
     expect(content?.files.map((file) => file.path)).toEqual([
       'README.md',
+      'checkpoint-2/trainer_state.json',
       'config.json',
       'model.safetensors',
       'pytorch_model.bin',
