@@ -80,6 +80,22 @@ class DatasetReady(_Event):
     first_text: str
 
 
+class ArtifactFile(ContractModel):
+    """One file of a folder; `path` is below it, or empty where the artifact is the file itself."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class BaseFiles(_Event):
+    """Of a base that the trainer fetched by itself: what it reads of it, as the training began."""
+
+    type: Literal["base"] = "base"
+    revision: str | None
+    files: list[ArtifactFile]
+
+
 class Progress(_Event):
     """Loss since the last progress event."""
 
@@ -116,14 +132,6 @@ class Notice(_Event):
 
     type: Literal["notice"] = "notice"
     message: str
-
-
-class ArtifactFile(ContractModel):
-    """One file of an artifact; `path` is below the artifact's, or empty where that is the file itself."""
-
-    path: str
-    bytes: int
-    sha256: str
 
 
 class Artifact(_Event):
@@ -175,15 +183,29 @@ class Finished(_Event):
     peak_memory_bytes: int | None
 
 
-TrainEvent = Started | Stage | DatasetReady | Progress | HeldOut | Checkpoint | Notice | Artifact | Heartbeat | Stopped | Failed | Finished
+TrainEvent = (
+    Started
+    | Stage
+    | DatasetReady
+    | BaseFiles
+    | Progress
+    | HeldOut
+    | Checkpoint
+    | Notice
+    | Artifact
+    | Heartbeat
+    | Stopped
+    | Failed
+    | Finished
+)
 
 
 class EventWriter:
     """Writes events to the real stdout, and makes every other print of the process go to stderr.
 
     Libraries print at will, C++ ones too, so file descriptor 1 itself is pointed at stderr and the real one kept aside.
-    Under torchrun only rank 0 speaks. Threads may share a writer: lines come whole, and no heartbeat follows the event
-    that ends a run.
+    Under torchrun only rank 0 speaks. Threads may share a writer: lines come whole, and neither a heartbeat nor checksums
+    follow the event that ends a run.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -207,7 +229,7 @@ class EventWriter:
         fields = event.model_dump(mode="json", by_alias=True)
         line = json.dumps({"type": fields.pop("type"), **fields}, ensure_ascii=False, allow_nan=False)
         with self._lock:
-            if self._is_over and isinstance(event, Heartbeat):
+            if self._is_over and isinstance(event, Heartbeat | BaseFiles):
                 return
             self._is_over = isinstance(event, Stopped | Failed | Finished)
             self._write(line)

@@ -196,14 +196,32 @@ def _read(request: dict[str, Any], stdin: IO[bytes]) -> dict[str, Any]:
     return {"counts": [count for _, _, count in parts], "parts": parts}
 
 
+def _list(request: dict[str, Any], stdin: IO[bytes]) -> dict[str, Any]:
+    """The files of a folder with their checksums, without hidden ones and links; none where there is no such folder."""
+    root = Path(request["folder"])
+    files = []
+    for parent, folders, names in os.walk(str(root)):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for file in (Path(parent) / name for name in names if not name.startswith(".")):
+            if file.is_file() and not file.is_symlink():
+                digest, size = hashlib.sha256(), 0
+                with file.open("rb") as stream:
+                    for block in iter(lambda: stream.read(_BLOCK), b""):
+                        digest.update(block)
+                        size += len(block)
+                files.append({"path": file.relative_to(root).as_posix(), "bytes": size, "sha256": digest.hexdigest()})
+    return {"files": files}
+
+
 def _remove(request: dict[str, Any], stdin: IO[bytes]) -> dict[str, Any]:
-    """Remove the folder of a run that has no trainer."""
-    folder = Path(request["folder"])
+    """Remove the folder of a run that has no trainer; absolute, or below the work folder. Tells whether there is none any more."""
+    work_dir = _work_dir(request)
+    folder = work_dir / request["folder"]
     record = _record(folder)
-    if folder.parent != _work_dir(request) / "runs" or (record is not None and _is_alive(record["pid"], record["job"])):
-        return {"isRemoved": False}
-    shutil.rmtree(str(folder), ignore_errors=True)
-    return {"isRemoved": True}
+    is_run = folder.parent == work_dir / "runs" and folder.name != ".."
+    if is_run and not (record is not None and _is_alive(record["pid"], record["job"])):
+        shutil.rmtree(str(folder), ignore_errors=True)
+    return {"isRemoved": not folder.exists()}
 
 
 _OPERATIONS: dict[str, Callable[[dict[str, Any], IO[bytes]], dict[str, Any]]] = {
@@ -217,6 +235,7 @@ _OPERATIONS: dict[str, Callable[[dict[str, Any], IO[bytes]], dict[str, Any]]] = 
     "poll": _poll,
     "signal": _signal,
     "read": _read,
+    "list": _list,
     "remove": _remove,
 }
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from . import machine
 from .artifacts import artifact
 from .backends.backend import Adapted, Backend, choose_backend
+from .base_digests import BaseDigests
 from .base_model import BaseModel
 from .checkpoints import complete_checkpoints, only_trainer
 from .dry_run import dry_run
@@ -98,6 +99,8 @@ class _Training:
         self.step, self.total_steps = 0, 0
         self.situation: Situation | None = None
         """Known once the rows are; what a failure for want of memory is explained with."""
+        self.digests: BaseDigests | None = None
+        """Of a base that this host fetched: the server cannot read that one."""
 
     def run(self) -> int:
         """Prepare, train, save, merge."""
@@ -163,6 +166,8 @@ class _Training:
         rows = read_rows(Path(job.train_file))
         held_out = read_rows(Path(job.held_out_file)) if job.held_out_file is not None and plan.evaluates else None
         base = backend.find_base(job)
+        if self.ranks.is_main and not Path(job.base_path).is_dir():
+            self.digests = BaseDigests(base, self.events)
         check_length(job, base.folder)
         tokenizer = load_tokenizer(str(base.folder))
         template = template_for(tokenizer, Path(job.template_file))
@@ -256,6 +261,9 @@ class _Training:
 
     def _merge(self, ready: _Prepared, model: Any) -> None:
         self._stage("merging")
+        if self.digests is not None:
+            self.digests.wait()
+            self.pulse.worked()
         merged = self.out / "merged"
         with atomic_folder(merged) as part:
             dtype = ready.backend.merge(self.job, ready.base, model, ready.tokenizer, self.out / "adapter", part, self.pulse.worked)

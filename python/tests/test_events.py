@@ -48,6 +48,7 @@ EXAMPLES: list[Any] = [
     ev.Checkpoint(step=1, path="outputs/checkpoint-1"),
     ev.Notice(message="n"),
     ev.Artifact(kind="merged", path="merged", bytes=5, files=[ev.ArtifactFile(path="config.json", bytes=5, sha256="00")]),
+    ev.BaseFiles(revision="0a1b", files=[ev.ArtifactFile(path="config.json", bytes=5, sha256="00")]),
     ev.Heartbeat(step=3, idle_seconds=0.5),
     ev.Stopped(step=1, total_steps=2),
     ev.Failed(reason="unexpected", message="m", next_step="n"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import json
 import os
@@ -213,11 +214,34 @@ def test_only_runs_can_be_removed_and_none_whose_trainer_is_at_work(ask: Ask, st
     work_dir = str(tmp_path / "work")
     trainer = start()
     assert ask("remove", folder=str(trainer["folder"]), workDir=work_dir)["isRemoved"] is False
-    assert ask("remove", folder=work_dir, workDir=work_dir)["isRemoved"] is False
+    for other in (work_dir, f"{work_dir}/runs/..", "..", f"{work_dir}/models", f"{work_dir}/runs/{trainer['folder'].name}/outputs/.."):
+        (tmp_path / "work" / "models").mkdir(exist_ok=True)
+        (trainer["folder"] / "outputs").mkdir(exist_ok=True)
+        assert ask("remove", folder=other, workDir=work_dir)["isRemoved"] is False, other
+    assert trainer["folder"].exists()
     ask("signal", pid=trainer["pid"], job=trainer["job"], isKill=True)
     os.waitpid(trainer["pid"], 0)
     assert ask("remove", folder=str(trainer["folder"]), workDir=work_dir)["isRemoved"] is True
     assert not trainer["folder"].exists()
+    # One that was never started, below the work folder; and one that is gone already.
+    (tmp_path / "work" / "runs" / "run-2").mkdir()
+    assert ask("remove", folder="runs/run-2", workDir=work_dir)["isRemoved"] is True
+    assert ask("remove", folder="runs/run-2", workDir=work_dir)["isRemoved"] is True
+
+
+def test_listing_tells_every_plain_file_with_its_checksum(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "run" / "offline-run").mkdir(parents=True)
+    (tmp_path / "run" / ".hidden").mkdir()
+    (tmp_path / "secret").write_bytes(b"of another")
+    for name in ("curve", "offline-run/run.wandb", ".lock", ".hidden/file"):
+        (tmp_path / "run" / name).write_bytes(b"x" * 3_000_000)
+    (tmp_path / "run" / "linked").symlink_to(tmp_path / "secret")
+    (tmp_path / "run" / "latest-run").symlink_to(tmp_path / "run" / "offline-run")
+    files = ask("list", folder=str(tmp_path / "run"))["files"]
+    digest = hashlib.sha256(b"x" * 3_000_000).hexdigest()
+    assert sorted(file["path"] for file in files) == ["curve", "offline-run/run.wandb"]
+    assert all((file["bytes"], file["sha256"]) == (3_000_000, digest) for file in files)
+    assert ask("list", folder=str(tmp_path / "none"))["files"] == []
 
 
 def test_a_supervised_trainer_is_ended_by_a_file_and_told_its_exit_code(tmp_path: Path) -> None:

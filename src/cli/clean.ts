@@ -3,6 +3,7 @@ import { messageOf, OSLER_ERR_USAGE } from '../core/errors.ts';
 import { type Removable, RemovableKind } from '../core/removable.ts';
 import { openContext } from './context.ts';
 import { formatBytes } from './format-bytes.ts';
+import { createReporter } from './progress.ts';
 import { listRemovable } from './retention.ts';
 
 const hourMs = 3600 * 1000;
@@ -30,7 +31,8 @@ export function cleanCommand(): Command {
     .addHelpText(
       'after',
       `
-checkpoints  of runs that are done or cancelled; a stopped or failed run needs them to go on
+checkpoints  of runs that are done or cancelled; a stopped or failed run needs them to go on. With them what another
+             machine still holds of a run that is done, once all of it was fetched
 samples      questions, thoughts and answers of evaluations in OSLER_HOME; the figures stay
 runs         runs that ended, with their rows and models, unless the model is promoted
 caches       Hub downloads, GGUF conversions and unpacked sources; they are fetched again when needed
@@ -46,7 +48,9 @@ Examples:
 async function clean(flags: CleanFlags): Promise<void> {
   const context = openContext();
   const isDryRun = flags.dryRun === true;
-  const items = await listRemovable(context, flags.what, new Date(context.clock.now().getTime() - flags.olderThan));
+  const reporter = createReporter(context.config);
+  const before = new Date(context.clock.now().getTime() - flags.olderThan);
+  const items = await listRemovable(context, flags.what, before, (message) => reporter.info(`note: ${message}`));
   const kept: { item: Removable; reason: string }[] = [];
   const removed: Removable[] = [];
   for (const item of items) {

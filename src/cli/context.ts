@@ -4,12 +4,12 @@ import { openStore } from '../core/store.ts';
 import { certifyExport } from './certify-runtime.ts';
 import { KeyStore } from '../server/auth/key-store.ts';
 import { exportRun } from '../train/export/export-run.ts';
-import type { Launcher } from '../train/launchers/launcher.ts';
 import { openLauncher } from '../train/launchers/open-launcher.ts';
 import { findCardSection } from '../eval/report/card-section.ts';
 import { ModelStore } from '../train/model-store.ts';
 import { Pushes } from '../train/publish/pushes.ts';
 import { RunStore } from '../train/run-store.ts';
+import type { TrainingsDeps } from '../train/training-deps.ts';
 import { Trainings } from '../train/trainings.ts';
 
 /** What commands share: settings, the store and what stands on it. */
@@ -18,8 +18,8 @@ export interface CliContext {
   readonly clock: Clock;
   readonly runs: RunStore;
   readonly models: ModelStore;
-  /** Opens a launcher by name. Throws OSLER_ERR_USAGE. */
-  readonly launcher: (name: string) => Promise<Launcher>;
+  /** Opens a launcher by name; it tells of lost connections. Throws OSLER_ERR_LAUNCHER_UNKNOWN. */
+  readonly launcher: TrainingsDeps['launcher'];
   readonly trainings: Trainings;
   readonly pushes: Pushes;
   readonly keys: KeyStore;
@@ -30,7 +30,7 @@ export function openContext(config: Config = readConfig()): CliContext {
   const database = openStore(config.home);
   const models = new ModelStore(database);
   const runs = new RunStore(database, systemClock);
-  const launcher = async (name: string): Promise<Launcher> => await openLauncher(name, config);
+  const launcher: CliContext['launcher'] = async (name, onNotice) => await openLauncher(name, config, onNotice);
   const trainings = new Trainings({
     config,
     clock: systemClock,

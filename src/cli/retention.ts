@@ -4,6 +4,7 @@ import { listOldCaches } from '../core/old-caches.ts';
 import type { Removable, RemovableKind } from '../core/removable.ts';
 import { listEvaluationTexts } from '../eval/evaluation-texts.ts';
 import { listOldCheckpoints, listOldRuns } from '../train/old-runs.ts';
+import type { TellNotice } from '../train/run-notices.ts';
 import type { CliContext } from './context.ts';
 
 const dayMs = 24 * 3600 * 1000;
@@ -18,10 +19,19 @@ export interface RetentionLog {
 
 type RetentionContext = Pick<CliContext, 'config' | 'clock' | 'runs' | 'models' | 'launcher'>;
 
-/** What of these kinds was last used before a moment. Checkpoints of a run that goes as a whole are not listed beside it. */
-export async function listRemovable(context: RetentionContext, kinds: readonly RemovableKind[], before: Date): Promise<Removable[]> {
+/**
+ * What of these kinds was last used before a moment. Checkpoints of a run that goes as a whole are not listed beside it.
+ *
+ * @param onNotice told, as an item is removed, what of it stays on another machine
+ */
+export async function listRemovable(
+  context: RetentionContext,
+  kinds: readonly RemovableKind[],
+  before: Date,
+  onNotice?: TellNotice,
+): Promise<Removable[]> {
   const { home } = context.config;
-  const deps = { home, runs: context.runs, models: context.models, launcher: context.launcher };
+  const deps = { home, runs: context.runs, models: context.models, launcher: context.launcher, onNotice };
   const caches = kinds.includes('caches') ? await listOldCaches(home, before) : [];
   const samples = kinds.includes('samples') ? await listEvaluationTexts(home, before, context.clock.now()) : [];
   const runs = kinds.includes('runs') ? await listOldRuns(deps, before) : [];
@@ -35,7 +45,8 @@ export async function applyRetention(context: RetentionContext, log: RetentionLo
   const { retentionDays } = context.config;
   if (retentionDays === null) return;
   const before = new Date(context.clock.now().getTime() - retentionDays * dayMs);
-  for (const item of await listRemovable(context, retained, before)) {
+  const onNotice = (reason: string): void => log.warn({ reason }, 'retention could not remove a copy');
+  for (const item of await listRemovable(context, retained, before, onNotice)) {
     const about = { kind: item.kind, name: item.name, bytes: item.bytes };
     try {
       await item.remove();

@@ -4,12 +4,14 @@ import type { TrainEvent } from '../core/schema/train-event.ts';
 import { deleteRun } from '../train/delete-run.ts';
 import { readEvents } from '../train/event-file.ts';
 import { NoiseLog } from '../train/noise-log.ts';
+import { readRemoteCopy } from '../train/remote-copy.ts';
 import { placeInQueue } from '../train/run-queue.ts';
 import { certificateLine } from './certificate-line.ts';
 import { openContext } from './context.ts';
 import { followRun } from './follow-run.ts';
 import { formatBytes } from './format-bytes.ts';
 import { endRun } from './end-run.ts';
+import { createReporter } from './progress.ts';
 
 /** `osler runs`, and what can be done with one: show, stop, cancel, delete. */
 export function runsCommand(): Command {
@@ -61,7 +63,9 @@ interface DeleteFlags {
 
 async function removeRun(id: string, flags: DeleteFlags): Promise<void> {
   const { config, runs, models, launcher } = openContext();
-  const bytes = await deleteRun({ home: config.home, runs, models, launcher }, id, { isPromotedToo: flags.promotedToo === true });
+  const reporter = createReporter(config);
+  const onNotice = (message: string): void => reporter.info(`note: ${message}`);
+  const bytes = await deleteRun({ home: config.home, runs, models, launcher, onNotice }, id, { isPromotedToo: flags.promotedToo === true });
   if (flags.json === true) process.stdout.write(`${JSON.stringify({ deleted: id, bytes })}\n`);
   else process.stdout.write(`Deleted ${id} (${formatBytes(bytes)}). Evaluations of it are kept: npx osler clean --what samples\n`);
 }
@@ -73,8 +77,9 @@ async function showRun(id: string, flags: ShowFlags): Promise<void> {
   const run = trainings.get(id);
   const folder = trainings.folder(id);
   const noise = new NoiseLog();
-  const events = await readEvents(folder.events, { onNoise: noise.add });
+  const events = await readEvents(folder.events, { notices: folder.notices, onNoise: noise.add });
   const model = models.find(id) ?? null;
+  const copy = await readRemoteCopy(folder);
   if (flags.json === true) {
     process.stdout.write(`${JSON.stringify({ run, model, events })}\n`);
     return;
@@ -88,6 +93,7 @@ async function showRun(id: string, flags: ShowFlags): Promise<void> {
     `Model     ${model?.ggufFile ?? 'not exported'}`,
     `Certified ${await certificateLine(folder)}`,
     `Folder    ${folder.root}`,
+    ...(copy === undefined ? [] : [`Copy      on "${copy.launcher}"${copy.isFetched ? '; all of it is here' : ''}`]),
     ...(noise.describe() === '' ? [] : [`Noise     ${noise.describe()}`]),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);

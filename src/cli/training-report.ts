@@ -24,6 +24,9 @@ export function showTraining(reporter: Reporter): { onEvent: (event: TrainEvent)
         reporter.info(`${event.rows} rows, ${event.lengthTokens.median} tokens in the median, ${event.truncatedRows} cut at the limit`);
         reporter.info(`the first row as it is trained:\n${event.firstText.replaceAll(/^/gm, '  │ ')}`);
         break;
+      case 'base':
+        reporter.info(`base: ${event.files.length} files recorded by sha256${event.revision === null ? '' : `, commit ${event.revision}`}`);
+        break;
       case 'progress':
         bar.update(event.step, event.totalSteps, figuresOf(event), event.etaSeconds ?? undefined);
         break;

@@ -285,6 +285,11 @@ export const OSLER_ERR_LAUNCHER_DISK = createError(
   'The disk of launcher "%s" is too full: %s. Remove old folders under runs/ and models/ there, or set workDir to a larger disk; then run the same command again.',
   507,
 );
+export const OSLER_ERR_LAUNCHER_COPY = createError(
+  'OSLER_ERR_LAUNCHER_COPY',
+  'The copy of the run in "%s" of launcher "%s" was not removed: %s',
+  502,
+);
 export const OSLER_ERR_LAUNCHER_ARTIFACT = createError('OSLER_ERR_LAUNCHER_ARTIFACT', '"%s" of launcher "%s" was not taken over: %s', 502);
 
 export const OSLER_ERR_HUB_FAILED = createError('OSLER_ERR_HUB_FAILED', '"%s" could not be fetched from the Hub: %s', 502);
@@ -337,6 +342,7 @@ const PREREQUISITE_CODES = new Set([
   'OSLER_ERR_LAUNCHER_KEY_REFUSED',
   'OSLER_ERR_LAUNCHER_UNSUITABLE',
   'OSLER_ERR_LAUNCHER_DISK',
+  'OSLER_ERR_LAUNCHER_COPY',
   'OSLER_ERR_HUB_FAILED',
   'OSLER_ERR_HUB_CHECKSUM',
   'OSLER_ERR_HUB_PUSH',

@@ -1,11 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { diskUsage } from '../core/disk-usage.ts';
-import { OSLER_ERR_RUN_STATE } from '../core/errors.ts';
+import { messageOf, OSLER_ERR_RUN_STATE } from '../core/errors.ts';
 import { isEnded, type Run } from '../core/schema/run.ts';
 import type { Launcher } from './launchers/launcher.ts';
 import type { ModelStore } from './model-store.ts';
+import { removeRemoteCopy } from './remote-copy.ts';
 import { type RunFolder, runFolder } from './run-folder.ts';
 import { tryLockRun } from './run-lock.ts';
+import type { TellNotice } from './run-notices.ts';
 import type { RunStore } from './run-store.ts';
 
 export interface DeleteRunDeps {
@@ -14,10 +16,13 @@ export interface DeleteRunDeps {
   readonly models: ModelStore;
   /** Opens a launcher by name. */
   readonly launcher: (name: string) => Promise<Launcher>;
+  /** Told what stays on another machine that could not be reached. */
+  readonly onNotice?: TellNotice | undefined;
 }
 
 /**
- * Deletes a run for good: its folder, with rows, checkpoints and the model it made, then its entries in the store.
+ * Deletes a run for good: what its launcher's machine holds of it, its folder, with rows, checkpoints and the model it made,
+ * then its entries in the store. A machine that cannot be reached is told of and keeps its copy.
  * Broken off, the entries are still there, and the same call goes on.
  *
  * @returns bytes that were freed
@@ -34,6 +39,9 @@ export async function deleteRun(deps: DeleteRunDeps, id: string, options: { isPr
   if (unlock === undefined) throw atWork(run);
   try {
     if (await isTraining(run, folder, deps)) throw atWork(run);
+    await removeRemoteCopy(folder, deps.launcher).catch((error: unknown) => {
+      deps.onNotice?.(`${messageOf(error)} Remove that folder by hand: the run is deleted here.`);
+    });
     await rm(folder.root, { recursive: true, force: true });
     models.deleteOfRun(id);
     runs.delete(id);

@@ -18,6 +18,8 @@ export interface FollowOptions {
   /** Called after each look into the file, once its events were given. */
   readonly onLook?: (() => Promise<void>) | undefined;
   readonly pollMs?: number;
+  /** A second file of events, from its first on, put in between by their time. */
+  readonly notices?: string | undefined;
 }
 
 /**
@@ -27,32 +29,66 @@ export interface FollowOptions {
  * bounded piece is in memory.
  */
 export async function* followEvents(file: string, options: FollowOptions): AsyncGenerator<TrainEvent, void> {
-  const splitter = new LineSplitter();
-  const take = (line: StreamLine): TrainEvent | undefined => {
-    const event = line.isTooLong ? undefined : parseEvent(line.text);
-    if (event === undefined && line.text.trim() !== '') options.onNoise?.(line.text);
-    return event;
-  };
-  let offset = options.fromBytes ?? 0;
+  const main = new EventReader(file, options.fromBytes, options.onNoise);
+  const beside = options.notices === undefined ? undefined : new EventReader(options.notices);
+  const notices: TrainEvent[] = [];
   while (true) {
     const isActive = await options.isActive();
-    const chunk = await readFrom(file, offset);
-    offset += chunk.length;
-    for (const line of splitter.push(chunk)) {
-      const event = take(line);
-      if (event !== undefined) yield event;
+    if (beside !== undefined) for (let more = true; more; more = beside.hasRead) notices.push(...(await beside.read()));
+    for (const event of await main.read()) {
+      while (notices[0] !== undefined && notices[0].at <= event.at) yield* notices.splice(0, 1);
+      yield event;
     }
+    if (!main.hasRead) yield* notices.splice(0);
     if (options.signal?.aborted === true) return;
     await options.onLook?.();
-    if (chunk.length > 0) continue;
+    if (main.hasRead) continue;
     if (!isActive) break;
     await sleep(options.pollMs ?? defaultPollMs, undefined, { signal: options.signal }).catch(() => undefined);
   }
-  take(splitter.end());
+  main.end();
+}
+
+/** Reads a file of events on, piece by piece. */
+class EventReader {
+  /** Whether there was something at the last reading. */
+  hasRead = false;
+  readonly #splitter = new LineSplitter();
+  readonly #file: string;
+  readonly #onNoise: FollowOptions['onNoise'];
+  #offset: number;
+
+  constructor(file: string, fromBytes = 0, onNoise?: FollowOptions['onNoise']) {
+    this.#file = file;
+    this.#offset = fromBytes;
+    this.#onNoise = onNoise;
+  }
+
+  /** The events of the next piece. */
+  async read(): Promise<TrainEvent[]> {
+    const chunk = await readFrom(this.#file, this.#offset);
+    this.#offset += chunk.length;
+    this.hasRead = chunk.length > 0;
+    return this.#splitter.push(chunk).flatMap((line) => this.#take(line) ?? []);
+  }
+
+  /** Tells of the half line at the end. */
+  end(): void {
+    this.#take(this.#splitter.end());
+  }
+
+  #take(line: StreamLine): TrainEvent | undefined {
+    const event = line.isTooLong ? undefined : parseEvent(line.text);
+    if (event === undefined && line.text.trim() !== '') this.#onNoise?.(line.text);
+    return event;
+  }
 }
 
 /** All events written so far. */
-export async function readEvents(file: string, options: Pick<FollowOptions, 'fromBytes' | 'onNoise'> = {}): Promise<TrainEvent[]> {
+export async function readEvents(
+  file: string,
+  options: Pick<FollowOptions, 'fromBytes' | 'onNoise' | 'notices'> = {},
+): Promise<TrainEvent[]> {
   return await Array.fromAsync(followEvents(file, { ...options, isActive: () => false }));
 }
 

@@ -4,6 +4,7 @@ import { diskUsage } from '../core/disk-usage.ts';
 import type { Removable } from '../core/removable.ts';
 import { isEnded, type Run } from '../core/schema/run.ts';
 import { type DeleteRunDeps, deleteRun, isPromoted } from './delete-run.ts';
+import { readRemoteCopy, removeRemoteCopy } from './remote-copy.ts';
 import { runFolder } from './run-folder.ts';
 
 /** The trainer's, and those it has put aside. */
@@ -25,7 +26,10 @@ export async function listOldRuns(deps: DeleteRunDeps, before: Date): Promise<Re
   );
 }
 
-/** Checkpoints of runs that ended before a moment and cannot be resumed; a stopped or failed run needs its own. */
+/**
+ * Checkpoints of runs that ended before a moment and cannot be resumed; a stopped or failed run needs its own. With those of
+ * a run that is done goes what its launcher's machine still holds of it, if all of that was fetched.
+ */
 export async function listOldCheckpoints(deps: DeleteRunDeps, before: Date): Promise<Removable[]> {
   const final = endedBefore(deps, before).filter((run) => run.state === 'done' || run.state === 'cancelled');
   const found: Removable[] = [];
@@ -35,10 +39,13 @@ export async function listOldCheckpoints(deps: DeleteRunDeps, before: Date): Pro
     const folders = names.map((name) => path.join(root, name));
     const usages = await Promise.all(folders.map(diskUsage));
     const bytes = usages.reduce((sum, usage) => sum + (usage?.bytes ?? 0), 0);
+    const copy = run.state === 'done' ? await readRemoteCopy(runFolder(deps.home, run.id)) : undefined;
     const remove = async (): Promise<void> => {
       for (const folder of folders) await rm(folder, { recursive: true, force: true });
+      if (copy?.isFetched === true) await removeRemoteCopy(runFolder(deps.home, run.id), deps.launcher);
     };
-    if (folders.length > 0) found.push({ kind: 'checkpoints', name: run.id, bytes, lastUsed: new Date(run.updatedAt), remove });
+    if (folders.length > 0 || copy?.isFetched === true)
+      found.push({ kind: 'checkpoints', name: run.id, bytes, lastUsed: new Date(run.updatedAt), remove });
   }
   return found;
 }

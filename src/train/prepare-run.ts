@@ -5,7 +5,9 @@ import { checkFreeDisk } from '../core/free-disk.ts';
 import { parseHubId } from '../core/hub/hub-id.ts';
 import type { Run } from '../core/schema/run.ts';
 import { TrainJob } from '../core/schema/train-job.ts';
+import { readBase, recordOf } from './base-files.ts';
 import { freezeInput } from './freeze-input.ts';
+import type { StartOptions } from './launchers/launcher.ts';
 import { isKnownHere, requireTransformers, resolveModel } from './resolve-model.ts';
 import type { RunFolder } from './run-folder.ts';
 import { readSource, type RunSource } from './run-source.ts';
@@ -14,21 +16,20 @@ import type { StageOptions, TrainingsDeps } from './training-deps.ts';
 /** Merged model and GGUF are about as large as the base each; adapter and checkpoints are small beside them. */
 const outputsPerBase = 2.2;
 
-/**
- * Writes everything that the trainer of a run reads: rows, template, recipe and job.
- *
- * @returns folder of the base, or a Hub id that the launcher's host fetches by itself
- */
-export async function prepareRun(run: Run, folder: RunFolder, deps: TrainingsDeps, options: StageOptions): Promise<string> {
+/** Folder of the base, or a Hub id that the launcher's host fetches by itself; and what is in the folder, where it was read. */
+export type PreparedBase = Pick<StartOptions, 'basePath' | 'baseContent'>;
+
+/** Writes everything that the trainer of a run reads: rows, template, recipe and job; and source.json, with the base's checksums. */
+export async function prepareRun(run: Run, folder: RunFolder, deps: TrainingsDeps, options: StageOptions): Promise<PreparedBase> {
   const { recipe } = run;
   const frozen = (await readSource(folder)) ?? (await freezeInput(run, folder, deps.config, options.signal));
   await writeJsonAtomically(folder.recipe, recipe);
-  const basePath = await findBase(run, frozen, folder, deps, options);
+  const base = await findBase(run, frozen, folder, deps, options);
   const job = TrainJob.parse({
     schemaVersion: 1,
     runId: run.id,
     recipe,
-    basePath,
+    basePath: base.basePath,
     trainFile: folder.trainRows,
     heldOutFile: frozen.data.heldOutRows > 0 ? folder.heldOutRows : null,
     templateFile: folder.template,
@@ -38,19 +39,21 @@ export async function prepareRun(run: Run, folder: RunFolder, deps: TrainingsDep
     dryRun: run.isDryRun,
   } satisfies TrainJob);
   await writeJsonAtomically(folder.job, job);
-  return basePath;
+  return base;
 }
 
-async function findBase(run: Run, frozen: RunSource, folder: RunFolder, deps: TrainingsDeps, options: StageOptions): Promise<string> {
+async function findBase(run: Run, frozen: RunSource, folder: RunFolder, deps: TrainingsDeps, options: StageOptions): Promise<PreparedBase> {
   const { ref, revision } = run.recipe.base;
   // Another machine has a line of its own to the Hub: a model of many GB need not pass through this one.
-  if (run.launcher !== 'local' && parseHubId(ref) !== undefined && !isKnownHere(ref, deps.models)) return ref;
+  if (run.launcher !== 'local' && parseHubId(ref) !== undefined && !isKnownHere(ref, deps.models)) return { basePath: ref };
   const base = await resolveModel(ref, frozen.base.revision ?? revision, { ...deps, onStep: options.onStep, signal: options.signal });
   const basePath = requireTransformers(base);
   await checkFreeDisk(folder.root, outputsPerBase * (await folderBytes(basePath)));
-  if (base.revision !== null)
-    await writeJsonAtomically(folder.source, { ...frozen, base: { ...frozen.base, revision: base.revision } } satisfies RunSource);
-  return basePath;
+  const baseContent = await readBase(basePath, run, frozen.base.files, options);
+  const files = frozen.base.files ?? (baseContent && recordOf(baseContent));
+  const recorded = { ...frozen.base, revision: base.revision ?? frozen.base.revision, ...(files && { files }) };
+  await writeJsonAtomically(folder.source, { ...frozen, base: recorded } satisfies RunSource);
+  return { basePath, baseContent };
 }
 
 /** Bytes of the files directly in a folder. */

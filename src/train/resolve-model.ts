@@ -35,7 +35,8 @@ export interface ResolveModelDeps {
 /** REF of the model that was promoted last. */
 export const promotedName = 'tuned';
 
-const modelFiles = /(?:^|\/)(?:[^/]+\.safetensors|[^/]+\.json|[^/]+\.jinja|tokenizer\.model|merges\.txt|vocab\.txt)$/;
+/** What is read of a model's folder: weights, configuration, tokenizer, template. */
+export const modelFile = /(?:\.safetensors|\.json|\.jinja|(?:^|\/)(?:tokenizer\.model|merges\.txt|vocab\.txt))$/;
 
 /**
  * Finds a model by path, registry id, as `tuned` (the promoted one) or by Hub id, in this order, and fetches it where need be.
@@ -158,7 +159,7 @@ async function fetchFromHub(ref: string, hubId: HubId, deps: ResolveModelDeps): 
     repo: hubId.repo,
     revision: hubId.revision ?? 'main',
     cacheDir: path.join(deps.config.home, 'cache/hub'),
-    select: (file) => (wanted === null ? modelFiles.test(file) || isOnlyChoice(file) : file === wanted),
+    select: (file) => (wanted === null ? modelFile.test(file) || isOnlyChoice(file) : file === wanted),
     onProgress: (progress) => deps.onBytes?.(progress.doneBytes, progress.totalBytes),
     signal: deps.signal,
   });

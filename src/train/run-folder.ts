@@ -11,6 +11,10 @@ export interface RunFolder {
   readonly source: string;
   /** Trainer's events, one JSON a line. */
   readonly events: string;
+  /** What is told of the run on this side (a lost connection), as events; those of a trainer elsewhere are a copy of its own. */
+  readonly notices: string;
+  /** What another machine holds of the run. */
+  readonly remote: string;
   /** Trainer's stderr. */
   readonly log: string;
   readonly adapter: string;
@@ -30,6 +34,8 @@ export function runFolder(home: string, id: string): RunFolder {
     job: path.join(root, 'job.json'),
     source: path.join(root, 'source.json'),
     events: path.join(root, 'events.jsonl'),
+    notices: path.join(root, 'notices.jsonl'),
+    remote: path.join(root, 'remote.json'),
     log: path.join(root, 'trainer.log'),
     adapter: path.join(root, 'adapter'),
     merged: path.join(root, 'merged'),

@@ -37,7 +37,7 @@ export const RunSource = z.strictObject({
     files: z
       .array(z.strictObject({ path: z.string(), bytes: z.int(), sha256: z.string() }))
       .optional()
-      .describe('its weight files as the training began; absent in runs of earlier releases'),
+      .describe('what a trainer reads of it, as the training began; absent in runs of earlier releases'),
   }),
 });
 export type RunSource = z.infer<typeof RunSource>;

@@ -1,12 +1,17 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { messageOf } from '../core/errors.ts';
 import { type Run, RunState, type TrainerHandle } from '../core/schema/run.ts';
 import type { TrainEvent } from '../core/schema/train-event.ts';
+import { recordFetchedBase } from './base-files.ts';
 import { endHalfLine, readEvents } from './event-file.ts';
 import { followTrainer, type TrainerOutcome } from './follow-trainer.ts';
 import type { Launcher } from './launchers/launcher.ts';
 import { prepareRun } from './prepare-run.ts';
+import { noteRemoteCopy } from './remote-copy.ts';
+import { noteTrained } from './run-digests.ts';
 import { type RunFolder, runFolder } from './run-folder.ts';
+import { runNotices, type TellNotice } from './run-notices.ts';
 import { waitForSlots } from './run-queue.ts';
 import { TrainerLink } from './trainer-link.ts';
 import { TrainerPulse } from './trainer-pulse.ts';
@@ -36,13 +41,37 @@ const stateOfStage: Partial<Record<Extract<TrainEvent, { type: 'stage' }>['stage
 export async function trainRun(run: Run, deps: TrainingsDeps, options: TrainRunOptions): Promise<void> {
   const folder = runFolder(deps.config.home, run.id);
   if (run.trainer === null && (await isTrained(run, folder, deps))) return;
-  const launcher = await deps.launcher(run.launcher);
+  const tell = runNotices(folder, deps.clock, options.onEvent);
+  const launcher = await deps.launcher(run.launcher, tell);
   const found = await findTrainer(run, folder, launcher, deps);
   const trainer = found ?? (await startTrainer(run, folder, launcher, deps, options));
   const outcome = await followToEnd(run, trainer, folder, launcher, deps, options);
   await checkFinished(run.id, outcome, folder);
+  await recordFetchedBase(folder);
   await launcher.fetch(trainer, folder, outcome.artifacts, options.signal);
+  const isWhole = await fetchTracking(run, trainer, folder, launcher, { tell, signal: options.signal });
+  await noteTrained(folder, outcome.artifacts, launcher.clean === undefined ? null : deps.clock.now().getTime());
+  await noteRemoteCopy(folder, launcher, trainer, isWhole);
   deps.runs.setTrainer(run.id, null);
+}
+
+/** Curves are no reason to fail a run. Gives whether they are here, where there are any. */
+async function fetchTracking(
+  run: Run,
+  trainer: TrainerHandle,
+  folder: RunFolder,
+  launcher: Launcher,
+  { tell, signal }: { readonly tell: TellNotice; readonly signal: AbortSignal },
+): Promise<boolean> {
+  if (run.recipe.tracking.reportTo.length === 0) return true;
+  try {
+    await launcher.fetchTracking?.(trainer, folder, signal);
+    return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    tell(`The trackers' files were not fetched, and stay in the run's folder on "${launcher.name}": ${messageOf(error)}`);
+    return false;
+  }
 }
 
 /** Whether an earlier try came to its end, and what it made is here. */
@@ -81,18 +110,20 @@ async function startTrainer(
   const folderOf = (id: string): RunFolder => runFolder(config.home, id);
   const slots = await waitForSlots(run, { runs, launcher, folderOf, pollMs: options.times.queueMs, signal, onStep });
   try {
-    const basePath = await prepareRun(run, folder, deps, { signal, onStep });
+    const base = await prepareRun(run, folder, deps, { signal, onStep });
     runs.setEventsFrom(run.id, await endHalfLine(folder.events));
     signal.throwIfAborted();
+    await noteRemoteCopy(folder, launcher, null, false);
     const trainer = await launcher.start({
       folder,
-      basePath,
+      ...base,
       processes: run.recipe.trainer.processes,
       slots,
       startedAt: clock.now().toISOString(),
       onStep,
       signal,
     });
+    await noteRemoteCopy(folder, launcher, trainer, false);
     runs.setTrainer(run.id, trainer);
     return trainer;
   } catch (error) {

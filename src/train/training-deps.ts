@@ -7,6 +7,7 @@ import type { Launcher } from './launchers/launcher.ts';
 import type { ModelStore } from './model-store.ts';
 import type { ReportStep } from './python-environment.ts';
 import type { RunFolder } from './run-folder.ts';
+import type { TellNotice } from './run-notices.ts';
 import type { RunStore } from './run-store.ts';
 import type { TrainingTimes } from './training-times.ts';
 
@@ -28,8 +29,8 @@ export interface TrainingsDeps {
   readonly clock: Clock;
   readonly runs: RunStore;
   readonly models: ModelStore;
-  /** Opens a launcher by name. Throws for a name that is not known. */
-  readonly launcher: (name: string) => Promise<Launcher>;
+  /** Opens a launcher by name; it tells of lost connections. Throws for a name that is not known. */
+  readonly launcher: (name: string, onNotice?: TellNotice) => Promise<Launcher>;
   readonly exportRun: ExportRun;
   /** Left out: there is no certificate. */
   readonly certifyRun?: CertifyRun | undefined;

@@ -12,9 +12,11 @@ import { followEvents } from './event-file.ts';
 import { finishRun } from './finish-run.ts';
 import { locateTemplate } from './locate-template.ts';
 import { checkModelRef } from './resolve-model.ts';
+import { readRemoteCopy, removeRemoteCopy } from './remote-copy.ts';
 import { type RunFolder, runFolder } from './run-folder.ts';
 import { runFeed, type RunNews } from './run-feed.ts';
 import { isWorkedOn, lockRun } from './run-lock.ts';
+import { runNotices } from './run-notices.ts';
 import type { AddOptions } from './run-store.ts';
 import { trainRun } from './train-run.ts';
 import type { RunOptions, TrainingsDeps } from './training-deps.ts';
@@ -146,10 +148,11 @@ export class Trainings {
     return abandoned;
   }
 
-  /** Events of a run's trainer from the first on; ends with the run. */
+  /** Events of a run's trainer from the first on, and what was told of it on this side; ends with the run. */
   events(id: string, signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
     this.get(id);
-    return followEvents(this.folder(id).events, { isActive: () => eventfulStates.includes(this.get(id).state), signal });
+    const { events, notices } = this.folder(id);
+    return followEvents(events, { notices, isActive: () => eventfulStates.includes(this.get(id).state), signal });
   }
 
   /** Events and states of a run, from the first on to its end. */
@@ -188,6 +191,17 @@ export class Trainings {
     } catch (error) {
       throw await this.#endWith(id, error, options.signal);
     }
+    await this.#dropRemoteCopy(id, options);
+  }
+
+  /** A run that is done needs nothing of what its launcher's machine holds, if all of that is here. */
+  async #dropRemoteCopy(id: string, options: RunOptions): Promise<void> {
+    const folder = this.folder(id);
+    if ((await readRemoteCopy(folder))?.isFetched !== true) return;
+    const tell = runNotices(folder, this.#deps.clock, options.onEvent);
+    await removeRemoteCopy(folder, async (name) => await this.#deps.launcher(name, tell)).catch((error: unknown) => {
+      tell(`${messageOf(error)} Remove it later with: npx osler clean --what checkpoints`);
+    });
   }
 
   /** Writes down why a run ended early. Gives the error to throw. */

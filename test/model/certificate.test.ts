@@ -1,10 +1,11 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openExportedWith } from '../../src/cli/certify-runtime.ts';
 import { childEnvironment } from '../../src/core/config.ts';
+import { sha256OfFile } from '../../src/core/digest.ts';
 import { packageRoot } from '../../src/core/package-root.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Certificate, CertificateCheck } from '../../src/core/schema/certificate.ts';
@@ -88,6 +89,18 @@ describe('the certificate of an export', () => {
     expect(served.exitCode).toBe(2);
     expect(served.stderr).toContain('OSLER_ERR_CERTIFICATE_BROKEN');
     await flipByte(file, 'blk.3.ffn_up.weight');
+  });
+
+  it('catches a base that is not the one that the training began with, by the check of its files', async () => {
+    const { source } = crafted.folder;
+    const recorded = await readFile(source, 'utf8');
+    const digest = await sha256OfFile(path.join(crafted.baseDir, 'model.safetensors'));
+    expect(recorded).toContain(digest);
+    await writeFile(source, recorded.replace(digest, 'a'.repeat(64)));
+    onTestFinished(async () => writeFile(source, recorded));
+    const certificate = await certify(crafted);
+    expect(withStatus(certificate, 'failed')).toEqual(['base-files/run']);
+    expect(lineOf(certificate, 'base-files/run')).toMatch(/When the adapter was merged, "model.safetensors" has other bytes/);
   });
 
   it('catches a wrong template by the check of the template', async () => {

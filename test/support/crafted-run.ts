@@ -8,9 +8,11 @@ import type { Run } from '../../src/core/schema/run.ts';
 import type { TrainEvent } from '../../src/core/schema/train-event.ts';
 import type { TrainJob } from '../../src/core/schema/train-job.ts';
 import { openStore } from '../../src/core/store.ts';
+import { recordOf } from '../../src/train/base-files.ts';
 import { convertToGguf } from '../../src/train/convert-to-gguf.ts';
 import { exportRun } from '../../src/train/export/export-run.ts';
 import { exportFile, type RunExport } from '../../src/train/export/run-export.ts';
+import { baseFolder } from '../../src/train/launchers/content-folder.ts';
 import { ModelStore } from '../../src/train/model-store.ts';
 import { ensurePython, trainerEnvironment } from '../../src/train/python-environment.ts';
 import { resolveRecipe } from '../../src/train/recipe.ts';
@@ -71,7 +73,7 @@ async function writeInput(folder: RunFolder, run: Run, baseDir: string): Promise
   await writeFile(folder.heldOutRows, lines.slice(-rowCount).join(''));
   await writeJsonAtomically(folder.source, {
     data: { ref: rowsFile, revision: null, sha256: sha256(lines.join('')), trainRows: rowCount, heldOutRows: rowCount },
-    base: { ref: run.recipe.base.ref, revision: null },
+    base: { ref: run.recipe.base.ref, revision: null, files: recordOf(await baseFolder(baseDir)) },
   });
   await writeJsonAtomically(folder.job, {
     schemaVersion: 1,

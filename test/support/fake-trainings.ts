@@ -147,6 +147,8 @@ export function changedLauncher(launcher: Launcher, changes: Partial<Launcher>):
     kill: async (trainer) => await launcher.kill(trainer),
     sync: async (trainer, folder) => await launcher.sync(trainer, folder),
     fetch: async (...words) => await launcher.fetch(...words),
+    ...(launcher.fetchTracking && { fetchTracking: launcher.fetchTracking.bind(launcher) }),
+    ...(launcher.clean && { clean: launcher.clean.bind(launcher) }),
     ...changes,
   };
 }

@@ -27,6 +27,14 @@ export const TrainEvent = z.discriminatedUnion('type', [
     lengthTokens: z.strictObject({ min: z.int(), median: z.int(), p95: z.int(), max: z.int() }),
     firstText: z.string().describe('the first row as it is trained, complete'),
   }),
+  z
+    .strictObject({
+      type: z.literal('base'),
+      at,
+      revision: z.string().nullable().describe('commit that was fetched'),
+      files: z.array(z.strictObject({ path: z.string().describe('below its folder'), bytes: z.int(), sha256: z.string() })),
+    })
+    .describe('of a base that the trainer fetched by itself: what it reads of it, as the training began'),
   z.strictObject({
     type: z.literal('progress'),
     at,

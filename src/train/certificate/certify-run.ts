@@ -105,6 +105,9 @@ async function checkBase(
   source: RunSource | undefined,
   { reference }: LoadedReference,
 ): Promise<CertificateCheck> {
-  const recorded = source?.base.files ?? reference.baseFiles;
-  return baseFilesCheck(recorded, await Promise.all(recorded.map(async (file) => await describeFile(baseDir, file.path))));
+  const began = source?.base.files ?? [];
+  // Of a base that unsloth fetched, the trainer saw no weights before it merged.
+  const recorded = [...began, ...reference.baseFiles.filter(({ path: name }) => !began.some((file) => file.path === name))];
+  const present = await Promise.all(recorded.map(async (file) => await describeFile(baseDir, file.path)));
+  return baseFilesCheck(recorded, present, reference.baseFiles);
 }

@@ -22,7 +22,7 @@ export async function listCertifiedFiles(folder: RunFolder, exported: RunExport)
   return await Promise.all(names.map(async (name) => await describeFile(folder.root, name)));
 }
 
-/** A file of the run as it is now; of no bytes and another checksum where it is not there. */
+/** A file of the run as it is now, read from its first byte to its last; of no bytes and another checksum where it is not there. */
 export async function describeFile(root: string, name: string): Promise<CertifiedFile> {
   const file = path.join(root, name);
   const bytes = await stat(file).then(
@@ -70,15 +70,28 @@ export function changedFiles(wanted: readonly CertifiedFile[], present: readonly
   });
 }
 
-/** The line about the base: its weights now against those that the training, or else the reference, began with. */
-export function baseFilesCheck(recorded: readonly CertifiedFile[] | undefined, present: readonly CertifiedFile[]): CertificateCheck {
+/**
+ * The line about the base: its files now, and its weights as they were merged, against those that the training began with.
+ *
+ * @param merged as the reference found them, after the merge; what is not recorded says nothing
+ */
+export function baseFilesCheck(
+  recorded: readonly CertifiedFile[] | undefined,
+  present: readonly CertifiedFile[],
+  merged: readonly CertifiedFile[] = [],
+): CertificateCheck {
   if (recorded === undefined)
     return checkOf('base-files', 'run', { notRun: 'What the base was when the training began was not recorded.' });
-  const problems = changedFiles(recorded, present);
+  const sameNames = recorded.filter(({ path: name }) => merged.some((file) => file.path === name));
+  const atMerge = changedFiles(sameNames, merged);
+  const now = changedFiles(recorded, present);
   return checkOf('base-files', 'run', {
-    problems: problems.length > 0 ? [`${someOf(problems)}: the base is not the one that the training began with.`] : [],
-    found: `${recorded.length} weight file${recorded.length === 1 ? '' : 's'} of the base, unchanged.`,
-    figures: { files: recorded.length, changed: problems.length },
+    problems: [
+      ...(atMerge.length > 0 ? [`When the adapter was merged, ${someOf(atMerge)}: it was merged into another base.`] : []),
+      ...(now.length > 0 ? [`${someOf(now)}: the base is not the one that the training began with.`] : []),
+    ],
+    found: `${recorded.length} file${recorded.length === 1 ? '' : 's'} of the base, unchanged.`,
+    figures: { files: recorded.length, changed: new Set([...atMerge, ...now]).size },
     limits: { changed: 0 },
   });
 }

@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { digestOfJson, sha256OfFile } from '../../core/digest.ts';
+import { digestOfJson } from '../../core/digest.ts';
 import { OSLER_ERR_EXPORT_FAILED } from '../../core/errors.ts';
 import type { Run } from '../../core/schema/run.ts';
 import type { ConvertedGgufType } from '../convert-to-gguf.ts';
+import { RunDigests } from '../run-digests.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { summariseSafetensors } from './safetensors-summary.ts';
 
@@ -25,20 +25,22 @@ export async function readExportSource(run: Run, folder: RunFolder): Promise<Exp
   const template = await readFile(folder.template, 'utf8').catch(() => {
     throw new OSLER_ERR_EXPORT_FAILED(folder.template, 'the chat template of the run is missing. Copy it back, or train again.');
   });
+  const digests = await RunDigests.open(folder);
   const digest = digestOfJson({
-    merged: await filesOf(folder.merged),
-    adapter: await filesOf(folder.adapter),
+    merged: await filesOf(folder, 'merged', digests),
+    adapter: await filesOf(folder, 'adapter', digests),
     template,
     name: run.recipe.output.name,
   });
+  await digests.save();
   return { sha256: digest, weights, ownType: ownTypes[dtype] ?? 'f32', template };
 }
 
 /** sha256 of each file of a folder, by name; model cards aside, which are written later. */
-async function filesOf(folder: string): Promise<Record<string, string>> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+async function filesOf(folder: RunFolder, kind: 'merged' | 'adapter', digests: RunDigests): Promise<Record<string, string>> {
+  const entries = await readdir(folder[kind], { withFileTypes: true }).catch(() => []);
   const names = entries.filter((entry) => entry.isFile() && !entry.name.endsWith('.md')).map((entry) => entry.name);
-  const digests: Record<string, string> = {};
-  for (const name of names) digests[name] = await sha256OfFile(path.join(folder, name));
-  return digests;
+  const found: Record<string, string> = {};
+  for (const name of names) found[name] = await digests.of(`${kind}/${name}`);
+  return found;
 }

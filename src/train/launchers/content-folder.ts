@@ -17,19 +17,19 @@ export interface ContentFolder {
 }
 
 /** Reads every file of a folder that `isWanted` takes; links are followed, hidden files and folders left out. */
-export async function contentFolder(root: string, isWanted: (file: string) => boolean): Promise<ContentFolder> {
+export async function contentFolder(root: string, isWanted: (file: string) => boolean, signal?: AbortSignal): Promise<ContentFolder> {
   const files: ContentFile[] = [];
   for (const file of (await listFiles(root, '')).toSorted())
     if (isWanted(file)) {
       const full = path.join(root, file);
-      files.push({ path: file, bytes: (await stat(full)).size, sha256: await sha256OfFile(full) });
+      files.push({ path: file, bytes: (await stat(full)).size, sha256: await sha256OfFile(full, signal) });
     }
   return { root, digest: digestOfJson(files).slice(0, 32), files };
 }
 
 /** Files of a base model that a trainer reads: all but GGUF exports beside them. */
-export async function baseFolder(root: string): Promise<ContentFolder> {
-  return await contentFolder(root, (file) => !file.endsWith('.gguf'));
+export async function baseFolder(root: string, signal?: AbortSignal): Promise<ContentFolder> {
+  return await contentFolder(root, (file) => !file.endsWith('.gguf'), signal);
 }
 
 /** The trainer's sources, without tests and caches. */

@@ -6,7 +6,7 @@ import { OSLER_ERR_LAUNCHER_ARTIFACT } from '../../core/errors.ts';
 import { checkFreeDisk, diskFullOf } from '../../core/free-disk.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { sizeOf } from './appended-file.ts';
-import type { TrainedArtifact } from './launcher.ts';
+import type { RemoteFiles } from './launcher.ts';
 
 /** Where artifacts come from. */
 export interface ArtifactSource {
@@ -18,7 +18,7 @@ export interface ArtifactSource {
 }
 
 interface Wanted {
-  readonly artifact: TrainedArtifact;
+  readonly artifact: RemoteFiles;
   /** Absolute path there. */
   readonly there: string;
   /** Absolute path here. */
@@ -37,7 +37,7 @@ interface Wanted {
 export async function fetchArtifacts(
   source: ArtifactSource,
   folder: RunFolder,
-  artifacts: readonly TrainedArtifact[],
+  artifacts: readonly RemoteFiles[],
   signal?: AbortSignal,
 ): Promise<void> {
   const missing: Wanted[] = [];
@@ -57,12 +57,12 @@ export async function fetchArtifacts(
 }
 
 /** A run that was resumed tells of the same artifact again; the last word counts. */
-function lastOfEach(artifacts: readonly TrainedArtifact[]): TrainedArtifact[] {
+function lastOfEach(artifacts: readonly RemoteFiles[]): RemoteFiles[] {
   return [...new Map(artifacts.map((artifact) => [artifact.path, artifact])).values()];
 }
 
 /** What the host says is no more than a claim: nothing may be written outside the run's folder. */
-function place(source: ArtifactSource, folder: RunFolder, artifact: TrainedArtifact): Wanted {
+function place(source: ArtifactSource, folder: RunFolder, artifact: RemoteFiles): Wanted {
   const below = path.posix.relative(source.folder, artifact.path);
   const names = [below, ...artifact.files.map((file) => file.path)];
   const isInside = (name: string): boolean => !path.posix.isAbsolute(name) && !name.split('/').includes('..') && !name.includes('\0');
@@ -104,7 +104,7 @@ async function fetchOne(source: ArtifactSource, one: Wanted, signal?: AbortSigna
   await rm(old, { recursive: true, force: true });
 }
 
-type File = TrainedArtifact['files'][number];
+type File = RemoteFiles['files'][number];
 
 async function fetchFile(source: ArtifactSource, there: string, target: string, file: File, signal?: AbortSignal): Promise<void> {
   for (let tries = 0; tries < 2; tries += 1) {

@@ -1,6 +1,7 @@
 import type { TrainerHandle } from '../../core/schema/run.ts';
 import type { TrainEvent } from '../../core/schema/train-event.ts';
 import type { RunFolder } from '../run-folder.ts';
+import type { ContentFolder } from './content-folder.ts';
 import type { ReportStep } from '../python-environment.ts';
 
 /** What a launcher is handed: everything in `folder` that the job names is written already. */
@@ -8,6 +9,8 @@ export interface StartOptions {
   readonly folder: RunFolder;
   /** Folder of the base model on this machine, or a Hub id that the host fetches by itself. */
   readonly basePath: string;
+  /** What is in that folder, where it was read already: a launcher that sends it does not read it again. */
+  readonly baseContent?: ContentFolder | undefined;
   readonly processes: number;
   /** Numbers of the launcher's slots that this run holds, from 0: which GPUs it may use, where there are any. */
   readonly slots: readonly number[];
@@ -18,6 +21,9 @@ export interface StartOptions {
 
 /** A folder or file that the trainer says is complete. */
 export type TrainedArtifact = Extract<TrainEvent, { type: 'artifact' }>;
+
+/** Of a folder or file there: its place, and the size and checksum of each file. */
+export type RemoteFiles = Pick<TrainedArtifact, 'path' | 'files'>;
 
 /**
  * Where trainers run. The trainer is the same program everywhere, lives on without us, and is found again by its handle;
@@ -42,6 +48,14 @@ export interface Launcher {
   sync(trainer: TrainerHandle, folder: RunFolder): Promise<void>;
   /** Brings artifacts into the run's folder, each file checked by its sha256; what is here already is not fetched again. */
   fetch(trainer: TrainerHandle, folder: RunFolder, artifacts: readonly TrainedArtifact[], signal?: AbortSignal): Promise<void>;
-  /** Removes the run's folder there, once all of it that is wanted was fetched; nothing while its trainer runs. Left out where it writes here. */
-  clean?(trainer: TrainerHandle): Promise<void>;
+  /** Brings the trackers' files, as they are once the trainer has ended, checked likewise. Left out where it writes here. */
+  fetchTracking?(trainer: TrainerHandle, folder: RunFolder, signal?: AbortSignal): Promise<void>;
+  /**
+   * Removes the run's folder there; nothing while its trainer runs. Tried for some seconds: whoever wants it asks again. Left
+   * out where it writes here.
+   *
+   * @param trainer the last one, or null where none was started
+   * @returns whether there is no such folder any more
+   */
+  clean?(folder: RunFolder, trainer: TrainerHandle | null): Promise<boolean>;
 }

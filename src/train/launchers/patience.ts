@@ -10,6 +10,11 @@ export interface Patience {
 /** Bridges a restart of the network or the host's sshd: about five minutes of fruitless tries. */
 export const defaultPatience: Patience = { firstMs: 1000, mostMs: 60_000, tries: 11 };
 
+/** Enough for a connection that was dropped; for work that can as well be done another day. */
+export function briefly(patience: Patience): Patience {
+  return { ...patience, tries: Math.min(patience.tries, 3) };
+}
+
 /** Milliseconds to wait after so many failures in a row. */
 export function waitMs(patience: Patience, failures: number): number {
   return Math.min(patience.mostMs, patience.firstMs * 2 ** Math.max(0, failures - 1));

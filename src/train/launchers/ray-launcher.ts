@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../../core/errors.ts';
@@ -7,11 +7,11 @@ import type { TrainerHandle } from '../../core/schema/run.ts';
 import { trainerSettings, trainerSources } from '../python-environment.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { type ArtifactSource, fetchArtifacts } from './fetch-artifacts.ts';
-import type { Launcher, StartOptions, TrainedArtifact } from './launcher.ts';
+import type { Launcher, RemoteFiles, StartOptions, TrainedArtifact } from './launcher.ts';
 import { Outage } from './outage.ts';
 import { defaultPatience, type Patience, retry } from './patience.ts';
 import { RayClient, type RayJob } from './ray-client.ts';
-import { RayStorage } from './ray-storage.ts';
+import { listTracking, RayStorage } from './ray-storage.ts';
 import { jobName, logName } from './run-names.ts';
 import { quoteForShell } from './shell-quote.ts';
 import { isConnectionFailure } from './ssh-failure.ts';
@@ -137,7 +137,23 @@ export class RayLauncher implements Launcher {
   }
 
   async fetch(trainer: TrainerHandle, folder: RunFolder, artifacts: readonly TrainedArtifact[], signal?: AbortSignal): Promise<void> {
+    if (trainer.kind === 'ray') await this.#fetch(trainer, folder, artifacts, signal);
+  }
+
+  async fetchTracking(trainer: TrainerHandle, folder: RunFolder, signal?: AbortSignal): Promise<void> {
     if (trainer.kind !== 'ray') return;
+    const tracking = await listTracking(trainer.folder);
+    if (tracking.files.length > 0) await this.#fetch(trainer, folder, [tracking], signal);
+  }
+
+  async clean(folder: RunFolder, trainer: TrainerHandle | null): Promise<boolean> {
+    const there = trainer?.kind === 'ray' ? trainer.folder : this.#storage.runFolder(folder);
+    const { job } = await this.#nextJob(path.basename(folder.root));
+    if (job === undefined) await rm(there, { recursive: true, force: true });
+    return !existsSync(there);
+  }
+
+  async #fetch(trainer: RayTrainer, folder: RunFolder, wanted: readonly RemoteFiles[], signal?: AbortSignal): Promise<void> {
     const read: ArtifactSource['read'] = async (file, offset, take) => {
       const stream = createReadStream(file, { start: offset, highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>;
       for await (const bytes of stream) {
@@ -145,13 +161,7 @@ export class RayLauncher implements Launcher {
         await take(bytes);
       }
     };
-    await fetchArtifacts({ name: this.name, folder: trainer.folder, read }, folder, artifacts, signal);
-  }
-
-  async clean(trainer: TrainerHandle): Promise<void> {
-    if (trainer.kind !== 'ray') return;
-    const job = await this.#persist(async () => await this.#client.job(trainer.submissionId));
-    if (!isActive(job)) await rm(trainer.folder, { recursive: true, force: true });
+    await fetchArtifacts({ name: this.name, folder: trainer.folder, read }, folder, wanted, signal);
   }
 
   /** The job of this run that is alive, or the first number that is free. */

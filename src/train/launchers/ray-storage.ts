@@ -1,5 +1,5 @@
 import { constants, existsSync } from 'node:fs';
-import { access, copyFile, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { access, copyFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { writeJsonAtomically } from '../../core/atomic-file.ts';
@@ -9,9 +9,9 @@ import { checkFreeDisk } from '../../core/free-disk.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { appendLines, sizeOf } from './appended-file.ts';
 import { baseFolder, type ContentFolder, sourcesFolder } from './content-folder.ts';
-import type { StartOptions } from './launcher.ts';
+import type { RemoteFiles, StartOptions } from './launcher.ts';
 import { readTrainJob, remoteJob } from './remote-job.ts';
-import { eventsName, jobName, logName } from './run-names.ts';
+import { eventsName, jobName, logName, trackingName } from './run-names.ts';
 
 const limitBytes = 4 << 20;
 
@@ -54,7 +54,7 @@ export class RayStorage {
     let base = basePath;
     if (path.isAbsolute(basePath) && existsSync(basePath) && !basePath.startsWith(this.#root + path.sep)) {
       onStep?.(`copy the base model to "${this.#root}", where it is not there yet`);
-      base = await this.#put('models', await baseFolder(basePath), signal);
+      base = await this.#put('models', options.baseContent ?? (await baseFolder(basePath, signal)), signal);
     }
     const remote = remoteJob(job, folder, there, base, from.threads ?? job.threads);
     for (const name of remote.files) {
@@ -113,6 +113,19 @@ export class RayStorage {
     }
     return target;
   }
+}
+
+/** The trackers' files of a run's folder there, without hidden ones and links, as python/osler_trainer/host.py lists them. */
+export async function listTracking(there: string): Promise<RemoteFiles> {
+  const root = path.join(there, trackingName);
+  const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => []);
+  const names = entries.filter((entry) => entry.isFile()).map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)));
+  const files: RemoteFiles['files'] = [];
+  for (const name of names.filter((file) => !file.split(path.sep).some((part) => part.startsWith('.')))) {
+    const file = path.join(root, name);
+    files.push({ path: name.split(path.sep).join('/'), bytes: (await stat(file)).size, sha256: await sha256OfFile(file) });
+  }
+  return { path: root, files };
 }
 
 function pairs(folder: RunFolder): [string, string][] {

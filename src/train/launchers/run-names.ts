@@ -2,3 +2,5 @@
 export const eventsName = 'events.jsonl';
 export const logName = 'trainer.log';
 export const jobName = 'job.json';
+/** Where trackers keep their files. */
+export const trackingName = 'tracking';

@@ -54,7 +54,10 @@ export class SshHost {
   }
 
   /** Repeats work that a lost connection broke off; `progress` grows with what was achieved, and renews the patience. */
-  async persist<T>(work: () => Promise<T>, options: { signal?: AbortSignal | undefined; progress?: () => number } = {}): Promise<T> {
+  async persist<T>(
+    work: () => Promise<T>,
+    options: { signal?: AbortSignal | undefined; progress?: () => number; patience?: Patience } = {},
+  ): Promise<T> {
     return await retry(work, {
       patience: this.options.patience,
       isWorthIt: isConnectionFailure,

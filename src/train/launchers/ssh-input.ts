@@ -36,12 +36,11 @@ export interface InputOptions {
  */
 export async function sendInput(host: SshHost, input: InputOptions, options: StartOptions): Promise<string> {
   const { description, job, there } = input;
-  const { basePath, folder, onStep, signal } = options;
+  const { basePath, folder, signal } = options;
   const sources = await sendFolder(host, description, 'sources', await sourcesFolder(input.sources), 0, options);
   let base = basePath;
   if (path.isAbsolute(basePath) && existsSync(basePath)) {
-    onStep?.('checksums of the base model');
-    const content = await baseFolder(basePath);
+    const content = options.baseContent ?? (await baseFolder(basePath, signal));
     signal?.throwIfAborted();
     const bytes = content.files.reduce((sum, file) => sum + file.bytes, 0);
     base = await sendFolder(host, description, 'models', content, outputsPerBase * bytes, options);

@@ -7,10 +7,10 @@ import { trainerSettings, trainerSources } from '../python-environment.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { type ArtifactSource, fetchArtifacts } from './fetch-artifacts.ts';
 import { checkHost, packagesOf } from './host-description.ts';
-import type { Launcher, StartOptions, TrainedArtifact } from './launcher.ts';
-import { defaultPatience } from './patience.ts';
+import type { Launcher, RemoteFiles, StartOptions, TrainedArtifact } from './launcher.ts';
+import { briefly, defaultPatience } from './patience.ts';
 import { readTrainJob } from './remote-job.ts';
-import { eventsName, jobName, logName } from './run-names.ts';
+import { eventsName, jobName, logName, trackingName } from './run-names.ts';
 import { isConnectionFailure } from './ssh-failure.ts';
 import { SshFollower, type SshTrainer } from './ssh-follower.ts';
 import { SshHost, type SshHostOptions } from './ssh-host.ts';
@@ -32,6 +32,8 @@ const RunState = z.object({
   isSame: z.array(z.boolean()).describe('whether each file there begins with the bytes of ours'),
 });
 const Started = z.object({ pid: z.int(), startedAt: z.iso.datetime() });
+const Listed = z.object({ files: z.array(z.object({ path: z.string(), bytes: z.int(), sha256: z.string() })) });
+const Removed = z.object({ isRemoved: z.boolean() });
 const Nothing = z.object({});
 /** A little less than whoever follows a trainer waits between two looks. */
 const defaultPollMs = 900;
@@ -111,7 +113,27 @@ export class SshLauncher implements Launcher {
   }
 
   async fetch(trainer: TrainerHandle, folder: RunFolder, artifacts: readonly TrainedArtifact[], signal?: AbortSignal): Promise<void> {
+    if (trainer.kind === 'ssh') await this.#fetch(trainer, folder, artifacts, signal);
+  }
+
+  async fetchTracking(trainer: TrainerHandle, folder: RunFolder, signal?: AbortSignal): Promise<void> {
     if (trainer.kind !== 'ssh') return;
+    const place = path.posix.join(trainer.folder, trackingName);
+    const request = { op: 'list', folder: place };
+    const { files } = await this.host.persist(async () => await this.host.ask({ request, reply: Listed, timeoutMs: 0, signal }), {
+      signal,
+    });
+    if (files.length > 0) await this.#fetch(trainer, folder, [{ path: place, files }], signal);
+  }
+
+  async clean(folder: RunFolder, trainer: TrainerHandle | null): Promise<boolean> {
+    const there = trainer?.kind === 'ssh' ? trainer.folder : path.posix.join('runs', path.basename(folder.root));
+    const request = { op: 'remove', folder: there, workDir: this.host.settings.workDir };
+    const ask = async (): Promise<boolean> => (await this.host.ask({ request, reply: Removed })).isRemoved;
+    return await this.host.persist(ask, { patience: briefly(this.host.options.patience) });
+  }
+
+  async #fetch(trainer: SshTrainer, folder: RunFolder, wanted: readonly RemoteFiles[], signal?: AbortSignal): Promise<void> {
     let received = 0;
     const read: ArtifactSource['read'] = async (file, offset, take) => {
       const files = [{ path: file, offset, limit: Number.MAX_SAFE_INTEGER }];
@@ -122,13 +144,7 @@ export class SshLauncher implements Launcher {
       await this.host.ask({ request: { op: 'read', files }, reply: Nothing, onBytes, timeoutMs: 0, signal });
     };
     const source = { name: this.name, folder: trainer.folder, read };
-    await this.host.persist(async () => await fetchArtifacts(source, folder, artifacts, signal), { signal, progress: () => received });
-  }
-
-  async clean(trainer: TrainerHandle): Promise<void> {
-    if (trainer.kind !== 'ssh') return;
-    const request = { op: 'remove', folder: trainer.folder, workDir: this.host.settings.workDir };
-    await this.host.persist(async () => await this.host.ask({ request, reply: Nothing }));
+    await this.host.persist(async () => await fetchArtifacts(source, folder, wanted, signal), { signal, progress: () => received });
   }
 
   /** Repeated with the same token where the answer was lost, so that the host knows it for the same start. */

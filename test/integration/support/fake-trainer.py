@@ -30,4 +30,13 @@ for kind, files in {"adapter": ["adapter_model.safetensors", "tokenizer.json"], 
     emit("artifact", kind=kind, path=str(out / kind), bytes=sum(file["bytes"] for file in listed), files=listed)
     if kind == "adapter":
         emit("artifact", kind="tokenizer", path=str(out / kind / files[1]), bytes=1000, files=[{**listed[1], "path": ""}])
+if job["recipe"]["tracking"]["reportTo"]:
+    tracking = out / "tracking" / "wandb"
+    (tracking / "offline-run-1").mkdir(parents=True, exist_ok=True)
+    (tracking / "offline-run-1" / "run-1.wandb").write_bytes(os.urandom(2_500_000))
+    (tracking / ".hidden").write_text("not wanted")
+    (tracking / "latest-run").unlink(missing_ok=True)
+    (tracking / "latest-run").symlink_to("offline-run-1")
+    (tracking / "debug.log").unlink(missing_ok=True)
+    (tracking / "debug.log").symlink_to("/etc/hostname")
 emit("finished", steps=1, finalLoss=1.0, trainSeconds=1.0, peakMemoryBytes=None)

@@ -111,6 +111,8 @@ describe.skipIf(skipReason !== undefined)(`RayLauncher (${skipReason ?? 'with a 
     const restarted = launcher();
     expect(await restarted.isAlive(JSON.parse(JSON.stringify(trainer)) as TrainerHandle)).toBe(true);
     expect(await restarted.start({ folder: prepared, basePath: 'owner/name', processes: 1, slots: [0], startedAt })).toEqual(trainer);
+    expect(await restarted.clean(prepared, trainer)).toBe(false);
+    expect(existsSync(path.join(trainer.kind === 'ray' ? trainer.folder : '', 'job.json'))).toBe(true);
     // As after an answer that was lost.
     const submission = {
       entrypoint: 'true',
@@ -147,7 +149,12 @@ describe.skipIf(skipReason !== undefined)(`RayLauncher (${skipReason ?? 'with a 
     await writeFile(adapter, bytes);
     expect((await errorOf(async () => await ray.fetch(trainer, prepared, artifacts))).code).toBe('OSLER_ERR_LAUNCHER_ARTIFACT');
     expect(existsSync(prepared.adapter)).toBe(false);
-    await ray.clean(trainer);
+    await mkdir(path.join(path.dirname(path.dirname(adapter)), 'tracking/trackio'), { recursive: true });
+    await writeFile(path.join(path.dirname(path.dirname(adapter)), 'tracking/trackio/project.db'), 'curves');
+    await writeFile(path.join(path.dirname(path.dirname(adapter)), 'tracking/trackio/.lock'), '');
+    await ray.fetchTracking(trainer, prepared);
+    expect(await readdir(path.join(prepared.root, 'tracking/trackio'))).toEqual(['project.db']);
+    expect(await ray.clean(prepared, trainer)).toBe(true);
     expect(existsSync(path.dirname(path.dirname(adapter)))).toBe(false);
   });
 

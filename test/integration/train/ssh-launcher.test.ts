@@ -11,11 +11,16 @@ import type { TrainerHandle } from '../../../src/core/schema/run.ts';
 import type { TrainEvent } from '../../../src/core/schema/train-event.ts';
 import { readEvents } from '../../../src/train/event-file.ts';
 import { checkLauncher } from '../../../src/train/launchers/check-launcher.ts';
-import type { TrainedArtifact } from '../../../src/train/launchers/launcher.ts';
+import type { Launcher, TrainedArtifact } from '../../../src/train/launchers/launcher.ts';
 import { SshLauncher, type SshLauncherDeps } from '../../../src/train/launchers/ssh-launcher.ts';
 import type { RunFolder } from '../../../src/train/run-folder.ts';
+import { deleteRun } from '../../../src/train/delete-run.ts';
+import { listOldCheckpoints } from '../../../src/train/old-runs.ts';
+import { readSource } from '../../../src/train/run-source.ts';
+import type { TrainingsDeps } from '../../../src/train/training-deps.ts';
 import { startTrainer } from '../../../src/train/trainer-process.ts';
 import { errorOf } from '../../support/error-of.ts';
+import { changedLauncher, fakeExport, fakeTrainings } from '../../support/fake-trainings.ts';
 import { Sshd, whyNoSshd } from '../../support/sshd.ts';
 import { eventually } from '../support/eventually.ts';
 import { preparedRun, type PreparedOptions, trainerPython } from '../support/prepared-run.ts';
@@ -233,8 +238,10 @@ describe.skipIf(skipReason !== undefined)(`SshLauncher (${skipReason ?? 'with a 
     const prepared = await run();
     const trainer = await start(gpu, prepared);
     const before = await ended(gpu, trainer, prepared);
-    await gpu.clean(trainer);
+    expect(await gpu.clean(prepared, trainer)).toBe(true);
     expect(existsSync(thereOf(trainer))).toBe(false);
+    // And once more: an answer may have been lost.
+    expect(await gpu.clean(prepared, trainer)).toBe(true);
     const after = await ended(gpu, await start(gpu, prepared), prepared);
     expect(after.slice(0, before.length)).toEqual(before);
     expect(typesOf(after.slice(before.length))).toContain('finished');
@@ -244,8 +251,9 @@ describe.skipIf(skipReason !== undefined)(`SshLauncher (${skipReason ?? 'with a 
     const gpu = launcher();
     const prepared = await run({ maxSteps: 1000 });
     const trainer = await start(gpu, prepared);
-    await gpu.clean(trainer);
-    expect(existsSync(thereOf(trainer))).toBe(true);
+    expect(await gpu.clean(prepared, trainer)).toBe(false);
+    expect(await gpu.clean(prepared, null)).toBe(false);
+    expect(existsSync(path.join(thereOf(trainer), 'job.json'))).toBe(true);
   });
 });
 
@@ -365,6 +373,122 @@ describe.skipIf(skipReason !== undefined)('SshLauncher’s files', () => {
     for (const root of [path.join(folder, 'work'), path.join(folder, 'home')])
       for (const entry of await readdir(root, { recursive: true, withFileTypes: true }))
         if (entry.isFile()) expect((await readFile(path.join(entry.parentPath, entry.name))).includes(token), entry.name).toBe(false);
+  });
+});
+
+describe.skipIf(skipReason !== undefined)('a training over ssh, from its start to its end', () => {
+  const work = (id: string): string => path.join(folder, 'work/runs', id);
+  const training = async (
+    deps: Partial<SshLauncherDeps> = {},
+    wrap: (gpu: SshLauncher) => Launcher = (gpu) => gpu,
+    others: Partial<TrainingsDeps> = {},
+  ) => {
+    const fake = await fakeTrainings({
+      deps: {
+        ...others,
+        launcher: async (_name, onNotice) => wrap(launcher({ sources: fakeSources, home: fake.home, onNotice, ...deps })),
+      },
+    });
+    const recipe = { ...fake.recipe, tracking: { ...fake.recipe.tracking, reportTo: ['wandb' as const] } };
+    const { id } = fake.trainings.create(recipe, null, { launcher: 'gpu' }).run;
+    const notices: string[] = [];
+    const onEvent = (event: TrainEvent): void => void (event.type === 'notice' && notices.push(event.message));
+    return { ...fake, id, notices, onEvent, folder: fake.trainings.folder(id) };
+  };
+
+  it('brings results and trackers’ files, and leaves nothing on the host once the run is done', async () => {
+    const { trainings, id, onEvent, notices, folder: here } = await training();
+    const steps: string[] = [];
+    await trainings.execute(id, { onEvent, onStep: (step) => void steps.push(step) });
+    expect(trainings.get(id).state).toBe('done');
+    // The base was read once, for the record and for its way to the host.
+    expect(steps.filter((step) => step.includes('checksums'))).toHaveLength(1);
+    expect((await readSource(here))?.base.files).toEqual([{ path: 'config.json', bytes: 2, sha256: sha256('{}') }]);
+    expect(existsSync(path.join(here.merged, 'parts/model-1.safetensors'))).toBe(true);
+    expect(await readdir(path.join(here.root, 'tracking'), { recursive: true })).toEqual([
+      'wandb',
+      'wandb/offline-run-1',
+      'wandb/offline-run-1/run-1.wandb',
+    ]);
+    expect((await stat(path.join(here.root, 'tracking/wandb/offline-run-1/run-1.wandb'))).size).toBe(2_500_000);
+    expect(existsSync(work(id))).toBe(false);
+    expect(existsSync(here.remote)).toBe(false);
+    // The base, which other runs share, is still there.
+    expect(await readdir(path.join(folder, 'work/models'))).not.toEqual([]);
+    expect(notices.filter((notice) => notice.includes('was not removed'))).toEqual([]);
+  });
+
+  it('keeps the copy of a run that failed before all was here, goes on from it, and then removes it', async () => {
+    let isDamaged = true;
+    const {
+      trainings,
+      id,
+      folder: here,
+    } = await training({}, (gpu) =>
+      changedLauncher(gpu, {
+        fetch: async (trainer, ...words) => {
+          const file = path.join(thereOf(trainer), 'merged/config.json');
+          const bytes = await readFile(file);
+          if (isDamaged) await writeFile(file, bytes.toReversed());
+          try {
+            await gpu.fetch(trainer, ...words);
+          } finally {
+            await writeFile(file, bytes);
+          }
+        },
+      }),
+    );
+    await expect(trainings.execute(id)).rejects.toThrow('was not taken over');
+    isDamaged = false;
+    expect(trainings.get(id).state).toBe('failed');
+    expect(existsSync(path.join(work(id), 'merged/parts/model-1.safetensors'))).toBe(true);
+    expect(JSON.parse(await readFile(here.remote, 'utf8'))).toMatchObject({ launcher: 'gpu', isFetched: false });
+    await trainings.resume(id);
+    await trainings.execute(id);
+    expect([trainings.get(id).state, existsSync(work(id))]).toEqual(['done', false]);
+  });
+
+  it('is done, with a notice, where the host is away at the end; the next clean-up removes the copy', async () => {
+    const {
+      trainings,
+      id,
+      runs,
+      models,
+      home,
+      onEvent,
+      notices,
+      folder: here,
+    } = await training({}, undefined, {
+      exportRun: async (_run, exported) => {
+        await sshd.stop();
+        return await fakeExport(exported);
+      },
+    });
+    await trainings.execute(id, { onEvent });
+    expect(trainings.get(id).state).toBe('done');
+    expect(notices.at(-1)).toMatch(/copy of the run in ".*" of launcher "gpu" was not removed: .*cannot be reached.*osler clean/);
+    const told = await readEvents(here.events, { notices: here.notices });
+    expect(told.at(-1)).toMatchObject({ type: 'notice', message: notices.at(-1) });
+    expect(existsSync(path.join(work(id), 'merged'))).toBe(true);
+
+    const open = async (): Promise<SshLauncher> => await Promise.resolve(launcher({ home }));
+    const list = async () => await listOldCheckpoints({ home, runs, models, launcher: open }, new Date(Date.now() + 1000));
+    const [away] = await list();
+    expect((await errorOf(async () => await away?.remove())).code).toBe('OSLER_ERR_LAUNCHER_COPY');
+    await sshd.start();
+    await away?.remove();
+    expect([existsSync(work(id)), existsSync(here.merged), await list()]).toEqual([false, true, []]);
+  });
+
+  it('deletes what is there with the run, even of one that never started', async () => {
+    const { trainings, id, runs, models, home } = await training({ sources: path.join(folder, 'none') });
+    await expect(trainings.execute(id)).rejects.toThrow('none');
+    await mkdir(work(id), { recursive: true });
+    await writeFile(path.join(work(id), 'train.jsonl'), 'rows');
+    const notices: string[] = [];
+    const open = async (): Promise<SshLauncher> => await Promise.resolve(launcher({ home }));
+    await deleteRun({ home, runs, models, launcher: open, onNotice: (notice) => void notices.push(notice) }, id);
+    expect([existsSync(work(id)), runs.list(), notices]).toEqual([false, [], []]);
   });
 });
 

@@ -2,7 +2,12 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { messageOf } from '../../../src/core/errors.ts';
 import { parseHubId } from '../../../src/core/hub/hub-id.ts';
+import type { Recipe } from '../../../src/core/schema/recipe.ts';
+import type { TrainEvent } from '../../../src/core/schema/train-event.ts';
 import type { Launcher, StartOptions, TrainedArtifact } from '../../../src/train/launchers/launcher.ts';
+import { LocalLauncher } from '../../../src/train/launchers/local-launcher.ts';
+import { readRemoteCopy } from '../../../src/train/remote-copy.ts';
+import type { TellNotice } from '../../../src/train/run-notices.ts';
 import { patientTrainer, quickTrainer } from '../../support/fake-trainer.ts';
 import { changedLauncher, fakeTrainings } from '../../support/fake-trainings.ts';
 
@@ -101,6 +106,116 @@ describe('trainings on another machine', () => {
     await expect(fake.trainings.execute(id)).rejects.toThrow('far enough');
     expect(started[0]).toMatchObject({ basePath: recipe.base.ref, processes: 1, slots: [0] });
     expect(fake.runs.slots.holders('gpu-host')).toEqual([]);
+  });
+});
+
+describe('what another machine holds of a run', () => {
+  type Calls = {
+    readonly calls: string[];
+    readonly open: (script: string, changes?: Partial<Launcher>) => ReturnType<typeof fakeTrainings>;
+  };
+  function remote(): Calls {
+    const calls: string[] = [];
+    const open: Calls['open'] = async (script, changes = {}) =>
+      await fakeTrainings({
+        script,
+        wrap: (launcher) =>
+          changedLauncher(launcher, {
+            fetch: async () => void calls.push('fetch'),
+            fetchTracking: async () => void calls.push('tracking'),
+            clean: async () => calls.push('clean') > 0,
+            ...changes,
+          }),
+      });
+    return { calls, open };
+  }
+  const withTracking = (recipe: Recipe): Recipe => ({ ...recipe, tracking: { ...recipe.tracking, reportTo: ['tensorboard'] } });
+
+  it('is removed once the run is done, after everything was fetched', async () => {
+    const { calls, open } = remote();
+    const fake = await open(quickTrainer, {
+      clean: async () => {
+        calls.push(fake.runs.get(id).state);
+        return await Promise.resolve(true);
+      },
+    });
+    const { id } = fake.trainings.create(withTracking(fake.recipe)).run;
+    await fake.trainings.execute(id);
+    expect(calls).toEqual(['fetch', 'tracking', 'done']);
+  });
+
+  it.each([
+    ['failed', quickTrainer.replace('finished', 'failed unexpected "it broke" "try again"')],
+    ['stopped', 'stage training; progress 1; stopped 1'],
+  ] as const)('stays for a run that has %s', async (state, script) => {
+    const { calls, open } = remote();
+    const fake = await open(script);
+    const id = fake.create();
+    await expect(fake.trainings.execute(id)).rejects.toThrow(`Run "${id}"`);
+    expect([fake.trainings.get(id).state, calls]).toEqual([state, []]);
+    expect((await readRemoteCopy(fake.trainings.folder(id)))?.isFetched).toBe(false);
+    fake.play(quickTrainer);
+    await fake.trainings.resume(id);
+    await fake.trainings.execute(id);
+    expect(calls).toEqual(['fetch', 'clean']);
+  });
+
+  it('stays for a run that was cancelled', async () => {
+    const { calls, open } = remote();
+    const fake = await open(patientTrainer);
+    const id = fake.create();
+    const work = fake.trainings.execute(id).catch(messageOf);
+    await fake.untilStep(id);
+    fake.trainings.cancel(id);
+    expect(await work).toContain('was cancelled');
+    expect(calls).toEqual([]);
+    expect(await readRemoteCopy(fake.trainings.folder(id))).toMatchObject({ isFetched: false });
+  });
+
+  it('stays, with a notice, where the trackers’ files did not come; the run is done nonetheless', async () => {
+    const { calls, open } = remote();
+    const fake = await open(quickTrainer, {
+      fetchTracking: async () => await Promise.reject(new Error('the log still grows')),
+    });
+    const { id } = fake.trainings.create(withTracking(fake.recipe)).run;
+    const told: string[] = [];
+    await fake.trainings.execute(id, { onEvent: (event) => void (event.type === 'notice' && told.push(event.message)) });
+    expect([fake.trainings.get(id).state, calls]).toEqual(['done', ['fetch']]);
+    expect(told).toEqual([expect.stringContaining('the log still grows')]);
+    const heard = await Array.fromAsync(fake.trainings.events(id));
+    expect(heard.filter((event) => event.type === 'notice').map(({ message }) => message)).toEqual(told);
+  });
+});
+
+describe('notices of a launcher', () => {
+  it('are told to who trains and to who follows, and are kept beside the trainer’s own events', async () => {
+    let tell: TellNotice = () => undefined;
+    const fake = await fakeTrainings({
+      script: patientTrainer,
+      deps: {
+        launcher: async (_name, onNotice) => {
+          tell = onNotice ?? tell;
+          return await Promise.resolve(local);
+        },
+      },
+    });
+    const local = new LocalLauncher({ python: async () => `${fake.home}/python`, devices: async () => [] });
+    const id = fake.create();
+    const told: string[] = [];
+    const onEvent = (event: TrainEvent): void => void (event.type === 'notice' && told.push(event.message));
+    const work = fake.trainings.execute(id, { onEvent }).catch(messageOf);
+    await fake.untilStep(id);
+    const following = Array.fromAsync(fake.trainings.feed(id));
+    tell('"gpu" cannot be reached. The trainer goes on there by itself; trying again.');
+    fake.trainings.stop(id);
+    await work;
+    expect(told).toEqual(['"gpu" cannot be reached. The trainer goes on there by itself; trying again.']);
+    const heard = (await following).flatMap((news) =>
+      news.kind === 'trainer' && news.event.type === 'notice' ? [news.event.message] : [],
+    );
+    expect(heard).toEqual(told);
+    // The trainer's file stays a copy of its own, byte for byte.
+    expect(await readFile(fake.trainings.folder(id).events, 'utf8')).not.toContain('cannot be reached');
   });
 });
 

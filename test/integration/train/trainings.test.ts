@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { sha256 } from '../../../src/core/digest.ts';
 import { messageOf } from '../../../src/core/errors.ts';
 import type { RunState } from '../../../src/core/schema/run.ts';
 import type { TrainEvent } from '../../../src/core/schema/train-event.ts';
+import { RunSource } from '../../../src/train/run-source.ts';
 import { errorOf } from '../../support/error-of.ts';
 import { patientTrainer, quickTrainer } from '../../support/fake-trainer.ts';
 import { fakeExport, fakeTrainings } from '../../support/fake-trainings.ts';
@@ -35,6 +38,25 @@ describe('a run', () => {
       ggufFile: fake.trainings.folder(id).gguf('q8_0'),
       ggufSha256: 'b'.repeat(64),
     });
+  });
+
+  it('has its base on record before its trainer starts, and keeps that record when it goes on', async () => {
+    const fake = await fakeTrainings({ script: `cp "$root/source.json" "$root/as-it-began.json"; stage training; stopped 1` });
+    const weights = path.join(fake.recipe.base.ref, 'model.safetensors');
+    await writeFile(weights, 'the base');
+    const id = fake.create();
+    const { root, source } = fake.trainings.folder(id);
+    await expect(fake.trainings.execute(id)).rejects.toThrow('was stopped');
+    const began = await readFile(path.join(root, 'as-it-began.json'), 'utf8');
+    expect(RunSource.parse(JSON.parse(began)).base.files).toEqual([
+      { path: 'config.json', bytes: 2, sha256: sha256('{}') },
+      { path: 'model.safetensors', bytes: 8, sha256: sha256('the base') },
+    ]);
+    await writeFile(weights, 'another base');
+    fake.play(quickTrainer);
+    await fake.trainings.resume(id);
+    await fake.trainings.execute(id);
+    expect(await readFile(source, 'utf8')).toBe(began);
   });
 
   it('that failed in its export keeps what it trained, registers nothing, and goes on from there', async () => {

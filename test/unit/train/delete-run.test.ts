@@ -9,11 +9,13 @@ import { openStore } from '../../../src/core/store.ts';
 import { deleteRun } from '../../../src/train/delete-run.ts';
 import { LocalLauncher } from '../../../src/train/launchers/local-launcher.ts';
 import { ModelStore, type StoredModel } from '../../../src/train/model-store.ts';
+import { noteRemoteCopy } from '../../../src/train/remote-copy.ts';
 import { listOldCheckpoints, listOldRuns } from '../../../src/train/old-runs.ts';
 import { resolveRecipe } from '../../../src/train/recipe.ts';
 import { runFolder } from '../../../src/train/run-folder.ts';
 import { RunStore } from '../../../src/train/run-store.ts';
 import { errorOf } from '../../support/error-of.ts';
+import { changedLauncher } from '../../support/fake-trainings.ts';
 import { FixedClock } from '../../support/fixed-clock.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -116,6 +118,59 @@ describe('deleteRun', () => {
     // A machine that lost power leaves a run in this state for good.
     await deleteRun(deps, 'run-1');
     expect(runs.list()).toEqual([]);
+  });
+});
+
+describe('what another machine holds of a run', () => {
+  /** A home whose runs were trained by a launcher that removes, does not remove, or fails. */
+  function remoteHome(clean: () => Promise<boolean>) {
+    const home = newHome();
+    const cleaned: string[] = [];
+    const far = changedLauncher(new LocalLauncher({ python: async () => 'python3' }), {
+      clean: async (folder) => {
+        cleaned.push(path.basename(folder.root));
+        return await clean();
+      },
+    });
+    const notices: string[] = [];
+    const deps = { ...home.deps, launcher: async () => far, onNotice: (notice: string) => void notices.push(notice) };
+    const addRemote = async (id: string, state: RunState, isFetched: boolean): Promise<void> => {
+      home.add(id, state);
+      await noteRemoteCopy(runFolder(home.home, id), far, null, isFetched);
+    };
+    return { ...home, deps, addRemote, cleaned, notices };
+  }
+
+  it('goes with a run that is deleted, fetched or not', async () => {
+    const { deps, addRemote, cleaned, notices } = remoteHome(async () => true);
+    await addRemote('run-1', 'done', true);
+    await addRemote('run-2', 'cancelled', false);
+    for (const id of ['run-1', 'run-2']) await deleteRun(deps, id);
+    expect([cleaned, notices]).toEqual([['run-1', 'run-2'], []]);
+  });
+
+  it.each([
+    ['is away', async () => await Promise.reject(new Error('no route to host'))],
+    ['does not remove it', async () => false],
+  ])('is told of, and keeps no run from being deleted, where the machine %s', async (_what, clean) => {
+    const { deps, addRemote, runs, notices } = remoteHome(clean);
+    await addRemote('run-1', 'done', true);
+    await deleteRun(deps, 'run-1');
+    expect(runs.list()).toEqual([]);
+    expect(notices).toEqual([expect.stringMatching(/"runs\/run-1" of launcher "local" was not removed: .*by hand/)]);
+  });
+
+  it('goes with the checkpoints of a run that is done, and only if all of it was fetched', async () => {
+    const { deps, addRemote, cleaned, clock, home } = remoteHome(async () => true);
+    const states = ['done', 'failed', 'stopped', 'cancelled', 'training'] as const;
+    for (const state of states) for (const isFetched of [true, false]) await addRemote(`run-${state}-${isFetched}`, state, isFetched);
+    clock.at = new Date('2026-12-24T10:00:00Z');
+    const items = await listOldCheckpoints(deps, clock.at);
+    expect(cleaned).toEqual([]);
+    for (const item of items) await item.remove();
+    expect(cleaned).toEqual(['run-done-true']);
+    expect(existsSync(runFolder(home, 'run-done-true').remote)).toBe(false);
+    expect(existsSync(runFolder(home, 'run-done-false').remote)).toBe(true);
   });
 });
 

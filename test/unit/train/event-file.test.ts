@@ -55,6 +55,36 @@ describe('readEvents with more than events', () => {
   });
 });
 
+describe('events with notices beside them', () => {
+  const at = (message: string, second: number): TrainEvent => ({ type: 'notice', at: `2026-11-23T23:05:${second + 10}.000Z`, message });
+  const lines = (...events: TrainEvent[]): string => events.map((event) => `${JSON.stringify(event)}\n`).join('');
+
+  it('puts each in its place by time, the last ones at the end', async () => {
+    const notices = newFile(lines(at('lost', 2), at('back', 4), at('removed', 9)));
+    const file = newFile(lines(at('a', 1), at('b', 3), at('c', 5)));
+    expect(messagesOf(await readEvents(file, { notices }))).toEqual(['a', 'lost', 'b', 'back', 'c', 'removed']);
+    expect(messagesOf(await readEvents(file, { notices: '/none/notices.jsonl' }))).toEqual(['a', 'b', 'c']);
+  });
+
+  it('holds one back while earlier events are still to be read', async () => {
+    const many = Array.from({ length: 5000 }, (_, index) => at(`event ${index} ${'x'.repeat(100)}`, 1));
+    const file = newFile(lines(...many));
+    const events = await readEvents(file, { notices: newFile(lines(at('at the end', 2))) });
+    expect(events).toHaveLength(5001);
+    expect(events.at(-1)).toMatchObject({ message: 'at the end' });
+  });
+
+  it('gives one while no event comes: the other machine is away', async () => {
+    const [file, notices] = [newFile(lines(at('a', 1))), newFile('')];
+    const seen: string[] = [];
+    for await (const event of followEvents(file, { notices, pollMs: 5, isActive: () => seen.length < 2 })) {
+      seen.push(...messagesOf([event]));
+      if (seen.length === 1) appendFileSync(notices, lines(at('lost', 2)));
+    }
+    expect(seen).toEqual(['a', 'lost']);
+  });
+});
+
 describe('endHalfLine', () => {
   it('ends a half line, and leaves whole ones and empty files as they are', async () => {
     for (const [before, after] of [

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../../../src/core/digest.ts';
@@ -11,6 +11,7 @@ import {
   listMadeFiles,
 } from '../../../../src/train/certificate/file-checks.ts';
 import type { RunExport } from '../../../../src/train/export/run-export.ts';
+import { RunDigests } from '../../../../src/train/run-digests.ts';
 import { runFolder } from '../../../../src/train/run-folder.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
@@ -50,6 +51,25 @@ function exportedRun() {
   return { folder, exported };
 }
 
+describe('the check of the base', () => {
+  const [weights, others, config] = [entry('model.safetensors', 'a'), entry('model.safetensors', 'b'), entry('config.json', '{}')];
+
+  it('finds a base that was another one when the adapter was merged, though it is the right one again', () => {
+    const check = baseFilesCheck([weights, config], [weights, config], [others]);
+    expect(check.status).toBe('failed');
+    expect(check.detail).toMatch(/When the adapter was merged, "model.safetensors" has other bytes.*merged into another base/);
+    expect(check.figures).toMatchObject({ files: 2, changed: 1 });
+  });
+
+  it('passes the same base at the merge and now, and asks nothing of files that were not recorded', () => {
+    expect(baseFilesCheck([weights, config], [weights, config], [weights, entry('other.safetensors', 'x')]).status).toBe('passed');
+  });
+
+  it('finds a changed configuration', () => {
+    expect(baseFilesCheck([weights, config], [weights, entry('config.json', '[]')], [weights]).detail).toContain('"config.json"');
+  });
+});
+
 describe('the check of files', () => {
   it('takes what trainer and exporter said they made, the last time, and finds it so', async () => {
     const { folder, exported } = exportedRun();
@@ -62,6 +82,17 @@ describe('the check of files', () => {
     const present = await listCertifiedFiles(folder, exported);
     expect(present).toContainEqual(entry('template.jinja', 'template'));
     expect(filesCheck(made, present).status).toBe('passed');
+  });
+
+  it('reads the bytes, whatever is on record of them', async () => {
+    const { folder, exported } = exportedRun();
+    const digests = await RunDigests.open(folder);
+    await digests.note('merged/model.safetensors', entry('', 'merged'), Date.now() + 1000);
+    await digests.save();
+    const record = path.join(folder.root, '.digests.json');
+    writeFileSync(record, readFileSync(record, 'utf8').replace(sha256('merged'), 'a'.repeat(64)));
+    expect(await (await RunDigests.open(folder)).of('merged/model.safetensors')).toBe('a'.repeat(64));
+    expect(await listCertifiedFiles(folder, exported)).toContainEqual(entry('merged/model.safetensors', 'merged'));
   });
 
   it('names a file of other bytes, of another length, and one that is gone', async () => {
@@ -79,6 +110,7 @@ describe('the check of files', () => {
   it('tells a base that has changed since, and that none was recorded', () => {
     expect(baseFilesCheck([entry('model.safetensors', 'a')], [entry('model.safetensors', 'b')]).status).toBe('failed');
     expect(baseFilesCheck(undefined, []).status).toBe('notRun');
+    expect(baseFilesCheck([entry('model.safetensors', 'a')], [entry('model.safetensors', 'a')]).status).toBe('passed');
     expect(changedFiles([entry('x', 'a')], [entry('x', 'a')])).toEqual([]);
   });
 });

@@ -1,13 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { sha256OfFile } from '../../../../src/core/digest.ts';
 import type { Recipe } from '../../../../src/core/schema/recipe.ts';
+import { readExportSource } from '../../../../src/train/export/export-source.ts';
 import { exportRun } from '../../../../src/train/export/export-run.ts';
 import type { ExportRunOptions } from '../../../../src/train/export/exporter.ts';
 import { readRunExport } from '../../../../src/train/export/run-export.ts';
+import { RunDigests } from '../../../../src/train/run-digests.ts';
 import { runFolder } from '../../../../src/train/run-folder.ts';
 import { errorOf } from '../../../support/error-of.ts';
 import { fewWeights, installExportTools, shortTemplate, writeTrained } from '../../../support/export-tools.ts';
@@ -32,7 +34,7 @@ async function newRun(output: Partial<Recipe['output']> = {}) {
   /** What the export left, but for what the stand-ins keep. */
   const files = (): string[] =>
     readdirSync(folder.root)
-      .filter((name) => !name.endsWith('.template') && !['adapter', 'merged', 'template.jinja'].includes(name))
+      .filter((name) => !name.endsWith('.template') && !['.digests.json', 'adapter', 'merged', 'template.jinja'].includes(name))
       .toSorted();
   return { home, run, folder, start, behave, calls, forget, files };
 }
@@ -49,6 +51,23 @@ describe('exportRun', () => {
     expect(await readRunExport(folder)).toEqual(made);
     expect(files()).toEqual(['Modelfile', 'export.json', 'merged-bf16.gguf', 'merged-q8_0.gguf']);
     expect(await readFile(path.join(folder.root, 'Modelfile'), 'utf8')).toContain('FROM ./merged-q8_0.gguf');
+  });
+
+  it('reads merged model and adapter once, and again where one was touched', async () => {
+    const { run, folder } = await newRun();
+    const { sha256: first } = await readExportSource(run, folder);
+    const record = path.join(folder.root, '.digests.json');
+    const digest = await sha256OfFile(path.join(folder.merged, 'model.safetensors'));
+    const known = await readFile(record, 'utf8');
+    expect(known).toContain(digest);
+    // What is on record is believed: the file was not read.
+    await writeFile(record, known.replace(digest, 'a'.repeat(64)));
+    expect((await readExportSource(run, folder)).sha256).not.toBe(first);
+    const weights = path.join(folder.merged, 'model.safetensors');
+    const { atime, mtime } = await stat(weights);
+    await utimes(weights, atime, mtime);
+    expect((await readExportSource(run, folder)).sha256).toBe(first);
+    expect(await (await RunDigests.open(folder)).of('merged/model.safetensors')).toBe(digest);
   });
 
   it('makes K-quants from the merged weights as they are, in a file that goes afterwards', async () => {
