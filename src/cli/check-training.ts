@@ -17,7 +17,7 @@ export async function runCheck(
   reporter: Reporter,
 ): Promise<void> {
   const { launcher, itemFiles, json } = options;
-  const signal = interruptSignal(() => reporter.info('stopping'));
+  using signal = interruptSignal(() => reporter.info('stopping'));
   const asksTrainer = launcher === 'local';
   const check = await checkTraining(recipe, context, { itemFiles, asksTrainer, onStep: (step) => reporter.step(step), signal });
   process.stdout.write(json ? `${JSON.stringify(check)}\n` : renderCheck(check));
@@ -36,12 +36,10 @@ export async function requireCheck(
   reporter: Reporter,
 ): Promise<void> {
   await context.trainings.check(recipe, options.launcher);
-  const signal = interruptSignal(() => reporter.info('stopping; nothing was begun'));
+  using signal = interruptSignal(() => reporter.info('stopping; nothing was begun'));
   // What another machine has is told by that one, when the trainer starts there.
   const asksTrainer = options.launcher === 'local';
   const check = await checkTraining(recipe, context, { asksTrainer, onStep: (step) => reporter.step(step), signal });
-  // What follows saves a checkpoint when it is interrupted, and says so by itself.
-  process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
   const blocking = blockingFindings(check, options);
   if (blocking.length > 0) {
     const isEstimate = blockingFindings(check, { ignoresEstimates: true }).length === 0;

@@ -41,7 +41,7 @@ export function engineCommand(): Command {
 async function runBuild(flags: BuildFlags): Promise<void> {
   const config = readConfig();
   const reporter = createReporter(config);
-  const signal = interruptSignal(() => reporter.info('stopping the compilers'));
+  using signal = interruptSignal(() => reporter.info('stopping the compilers'));
   const gpu = flags.gpu ?? bestGpu(await findDevices());
   const bar = reporter.progress('compile');
   const startMs = performance.now();
