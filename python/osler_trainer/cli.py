@@ -78,9 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "preflight":
             from .preflight import Circumstances, preflight
 
-            known = Circumstances(
-                has_weights=not options.without_weights, exports_here=not options.export_elsewhere, is_busy=options.busy
-            )
+            known = Circumstances(has_weights=not options.without_weights, exports_here=not options.export_elsewhere, is_busy=options.busy)
             summary = preflight(options.job, known).model_dump(mode="json", by_alias=True)
         elif options.command == "import-gguf":
             from .gguf_import import import_gguf

@@ -174,9 +174,7 @@ def _without_response(encoded: Sequence[EncodedRow]) -> int:
     return sum(all(label == IGNORED for label in row.labels) for row in encoded)
 
 
-def _memory(
-    job: TrainJob, setup: Setup, free: int | None, encoded: Sequence[EncodedRow] | None, findings: list[Finding]
-) -> MemoryReport:
+def _memory(job: TrainJob, setup: Setup, free: int | None, encoded: Sequence[EncodedRow] | None, findings: list[Finding]) -> MemoryReport:
     batch = job.recipe.trainer.per_device_batch_size
     # Batches are padded to their longest row, not to base.maxLengthTokens.
     length = max(len(row.ids) for row in encoded) if encoded else job.recipe.base.max_length_tokens

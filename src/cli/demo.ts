@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { messageOf, OSLER_ERR_INTERRUPTED } from '../core/errors.ts';
+import { startChecked } from './check-training.ts';
 import { type CliContext, openContext } from './context.ts';
 import { evaluate, verdictText } from './evaluate.ts';
 import { illustrate, illustrationText } from './illustrate.ts';
@@ -47,9 +48,8 @@ async function trainAndEvaluate(context: CliContext, flags: DemoFlags, reporter:
   const startedSeconds = performance.now() / 1000;
   using signal = interruptSignal(() => reporter.info('stopping; what is done is kept'));
   const recipe = await recipeOf({ preset: flags.preset, set: flags.set });
-  await context.trainings.check(recipe);
   reporter.step('1/4 train');
-  const runId = context.trainings.create(recipe).run.id;
+  const { id: runId } = await startChecked(context, recipe, { launcher: 'local', ignoresEstimates: false, isCalm: true }, reporter, signal);
   await trainWithProgress(context, runId, reporter, signal);
   reporter.step('2/4 ask base and tuned the tutorial’s question');
   const illustration = await illustrate(context, runId, reporter, signal).catch((error: unknown) => {

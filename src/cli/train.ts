@@ -11,7 +11,7 @@ import type { Run } from '../core/schema/run.ts';
 import { parseAssignments, resolveRecipe } from '../train/recipe.ts';
 import { splitSettings } from '../train/data/split-slice.ts';
 import { certificateLine } from './certificate-line.ts';
-import { requireCheck, runCheck } from './check-training.ts';
+import { runCheck, startChecked } from './check-training.ts';
 import { type CliContext, openContext } from './context.ts';
 import { illustrate, illustrationText } from './illustrate.ts';
 import { interruptSignal } from './interrupt.ts';
@@ -139,9 +139,9 @@ async function trainUntilInterrupted(context: CliContext, id: string, reporter: 
 }
 
 async function startRun(context: CliContext, recipe: Recipe, flags: TrainFlags, reporter: Reporter): Promise<Run> {
-  const { on: launcher } = flags;
-  await requireCheck(context, recipe, { launcher, ignoresEstimates: flags.ignoreEstimates === true }, reporter);
-  return context.trainings.create(recipe, null, { launcher }).run;
+  using signal = interruptSignal(() => reporter.info('stopping; nothing was begun'));
+  const options = { launcher: flags.on, ignoresEstimates: flags.ignoreEstimates === true };
+  return await startChecked(context, recipe, options, reporter, signal);
 }
 
 /** Hands a queued run to a process of its own, which says what it does in the run's folder. */

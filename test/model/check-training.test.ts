@@ -1,11 +1,21 @@
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/core/clock.ts';
 import { openStore } from '../../src/core/store.ts';
 import { checkTraining } from '../../src/server/training-check.ts';
+import { openLauncher } from '../../src/train/launchers/open-launcher.ts';
 import { ModelStore } from '../../src/train/model-store.ts';
 import { resolveRecipe } from '../../src/train/recipe.ts';
+import { RunStore } from '../../src/train/run-store.ts';
 import { testConfig } from '../support/test-home.ts';
 
-const deps = { config: testConfig(), models: new ModelStore(openStore(':memory:')) };
+const config = testConfig();
+const database = openStore(':memory:');
+const deps = {
+  config,
+  models: new ModelStore(database),
+  runs: new RunStore(database, systemClock),
+  launcher: async (name: string) => await openLauncher(name, config),
+};
 
 describe('a check with the real trainer and the small real model', () => {
   it('counts the rows that the limit cuts, and proposes the length that would cut none', { timeout: 300_000 }, async () => {
