@@ -68,7 +68,7 @@ export function readReply({ exitCode, stdout, stderr }: TrainerOutput): HostRepl
   const failure = Failure.safeParse(last);
   if (failure.success) return { kind: 'refused', why: `${failure.data.message}; ${failure.data.nextStep}` };
   const said = stderr.trim().split('\n').slice(-shownLines).join('\n');
-  return { kind: 'silent', why: `it ended with ${exitCode ?? 'a signal'} and no report, and said:\n${said}` };
+  return { kind: 'silent', why: `the trainer was asked, it ended with ${exitCode ?? 'a signal'} and no report, and said:\n${said}` };
 }
 
 function parsed(line: string): unknown {

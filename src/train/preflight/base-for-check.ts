@@ -5,10 +5,7 @@ import { downloadSnapshot } from '../../core/hub/snapshot.ts';
 import { listKnownModels } from '../known-models.ts';
 import type { ModelStore } from '../model-store.ts';
 import { isKnownHere, requireTransformers, resolveModel, type ResolveModelDeps } from '../resolve-model.ts';
-
-/** What tells a model's shape and its tokenizer, without its weights. */
-export const smallFiles =
-  /^(?:config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|model\.safetensors\.index)\.json$|^(?:tokenizer\.model|merges\.txt|vocab\.txt|chat_template\.jinja)$/;
+import { isSmallBaseFile } from './small-base-file.ts';
 
 /** Whether another machine that trains fetches a base by itself: gigabytes of weights need not pass through this one. */
 export function isFetchedThere(ref: string, models: ModelStore): boolean {
@@ -43,7 +40,7 @@ export async function baseForCheck(
     cacheDir: path.join(deps.config.home, 'cache/hub'),
     select: (file, bytes) => {
       if (file.endsWith('.safetensors')) weights.set(file, bytes);
-      return smallFiles.test(file);
+      return isSmallBaseFile(file);
     },
     signal: deps.signal,
   });

@@ -147,8 +147,7 @@ async function askHost(
   const circumstances = { hasWeights: base.missingBytes === 0, exportsThere: !host.isRemote, isBusy: host.isBusy };
   const reply = await attempt('hostRefused', null, () => host.ask({ folder, job, circumstances, onStep, signal }));
   if (reply?.kind === 'refused') findings.push(finding('error', 'hostRefused', `The trainer cannot take it: ${reply.why}.`));
-  if (reply?.kind === 'silent')
-    findings.push(finding('warning', 'hostUnchecked', `Lengths, memory and disk are not known: the trainer was asked, ${reply.why}`));
+  if (reply?.kind === 'silent') findings.push(finding('warning', 'hostUnchecked', `Lengths, memory and disk are not known: ${reply.why}`));
   if (reply?.kind !== 'report') return undefined;
   if (host.isRemote && reply.report.disk !== null) findings.push(...(await comingBackFindings(reply.report.disk, config.home)));
   return reply.report;
