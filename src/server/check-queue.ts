@@ -22,6 +22,7 @@ export class CheckQueue {
     const leave = (): void => controller.abort(new OSLER_ERR_INTERRUPTED('The client left.'));
     const drain = (): void => controller.abort(withRetryAfter(new OSLER_ERR_DRAINING(drainRetrySeconds), drainRetrySeconds));
     reply.raw.once('close', leave);
+    if (reply.raw.destroyed) leave();
     this.#drain.signal.addEventListener('abort', drain, { once: true });
     const check = this.#last.then(async () => {
       controller.signal.throwIfAborted();

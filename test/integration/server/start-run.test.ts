@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Config } from '../../../src/core/config.ts';
 import { OSLER_ERR_USAGE } from '../../../src/core/errors.ts';
 import type { PreflightFinding } from '../../../src/core/schema/preflight.ts';
 import { TrainingCheck } from '../../../src/core/schema/training-check.ts';
@@ -34,20 +35,32 @@ interface GpuHost {
 }
 
 /** A service with a launcher `gpu`, another machine whose trainer answers like this and starts nothing. */
-async function gpuHost(answer: (question: HostQuestion) => Promise<HostReply>): Promise<GpuHost> {
+async function gpuHost(
+  answer: (question: HostQuestion) => Promise<HostReply>,
+  changes: Partial<Launcher> = {},
+  config: Partial<Config> = {},
+): Promise<GpuHost> {
   const questions: HostQuestion[] = [];
   const gpu: Launcher = {
     ...changedLauncher(new LocalLauncher({ python: async () => 'none', devices: async () => [] }), {
       start: async () => await Promise.reject(new OSLER_ERR_USAGE('nothing is started here')),
       askTrainer: async (question) => (questions.push(question), await answer(question)),
+      ...changes,
     }),
     name: 'gpu',
   };
-  const service = await startService({ launcher: async () => gpu });
+  const service = await startService({ launcher: async () => gpu, config });
+  onTestFinished(async () => {
+    for (const { id } of service.trainings.list()) await service.trainings.execute(id).catch(() => undefined);
+  });
   const data = path.join(service.home, 'data/rows.jsonl');
   await mkdir(path.dirname(data));
   await writeRows(data, 'first', 'second');
   return { service, questions, data };
+}
+
+async function waitForAbort({ signal }: { signal?: AbortSignal | undefined }): Promise<never> {
+  return await new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
 }
 
 async function writeRows(file: string, ...questions: string[]): Promise<void> {
@@ -136,6 +149,27 @@ describe('POST /api/runs checks a training first', () => {
     expect((await start(host, { base: 'owner/other' }, 'key-1')).statusCode).toBe(409);
   });
 
+  it('and knows of runs that will have ended before it begins', async () => {
+    const host = await gpuHost(async () => reported(), { start: waitForAbort });
+    const { id } = StartedRun.parse((await start(host)).json());
+    await eventually('it has a slot', () => host.service.trainings.get(id).state === 'preparing');
+    expect((await start(host)).statusCode).toBe(202);
+    expect(host.questions.map(({ circumstances }) => circumstances.isBusy)).toEqual([false, true]);
+    for (const run of host.service.trainings.list()) host.service.trainings.cancel(run.id);
+  });
+
+  it('and leaves the minutes that a set-up of Python takes to the run', async () => {
+    const host = await gpuHost(async () => reported(), {}, { venv: '/none/venv' });
+    const base = path.join(host.service.home, 'models/base');
+    await mkdir(base, { recursive: true });
+    await writeFile(path.join(base, 'config.json'), '{}');
+    const reply = await start(host, { launcher: 'local', base });
+    expect(reply.statusCode, reply.body).toBe(202);
+    const { findings } = StartedRun.parse(reply.json());
+    expect(findings).toMatchObject([{ level: 'warning', code: 'hostUnchecked', message: expect.stringContaining('not set up') }]);
+    expect(host.questions).toEqual([]);
+  });
+
   it('but for a dry run, whose trainer needs neither tokenizer nor memory', async () => {
     const host = await gpuHost(async () => reported(missing));
     expect((await start(host, { dryRun: true })).statusCode).toBe(202);
@@ -143,9 +177,7 @@ describe('POST /api/runs checks a training first', () => {
   });
 
   it('and leaves no run behind when the client has left meanwhile', async () => {
-    const host = await gpuHost(
-      async ({ signal }) => await new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
-    );
+    const host = await gpuHost(waitForAbort);
     const origin = await host.service.listen();
     const leaving = new AbortController();
     const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: bodyOf(host), signal: leaving.signal };
@@ -158,9 +190,7 @@ describe('POST /api/runs checks a training first', () => {
   });
 
   it('and says when to come again, where the server goes down meanwhile', async () => {
-    const host = await gpuHost(
-      async ({ signal }) => await new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
-    );
+    const host = await gpuHost(waitForAbort);
     const reply = start(host);
     await eventually('it is checked', () => host.questions.length === 1);
     host.service.drain.begin();

@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { OSLER_ERR_PYTHON_MISSING } from '../../../../src/core/errors.ts';
 import type { Preflight } from '../../../../src/core/schema/preflight.ts';
 import { TrainJob } from '../../../../src/core/schema/train-job.ts';
@@ -9,6 +9,8 @@ import type { CheckFinding, TrainingCheck } from '../../../../src/core/schema/tr
 import type { HostReply } from '../../../../src/train/preflight/ask-trainer.ts';
 import type { HostQuestion } from '../../../../src/train/launchers/launcher.ts';
 import { blockingFindings, type HostToAsk } from '../../../../src/train/preflight/preflight.ts';
+import { startHubServer } from '../../../support/hub-server.ts';
+import { testConfig } from '../../../support/test-home.ts';
 import { errorOf } from '../../../support/error-of.ts';
 import { hostReport } from '../../../support/host-report.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
@@ -233,6 +235,23 @@ describe('a check of the host', () => {
         }),
     );
     expect((await noPython).code).toBe('OSLER_ERR_PYTHON_MISSING');
+  });
+
+  it('tells the trainer of this machine that the weights of a base on the Hub are yet to come', async () => {
+    const hub = await startHubServer();
+    onTestFinished(() => hub.close());
+    const file = (text: string, isLarge = false) => ({ content: Buffer.from(text), isLarge });
+    hub.addCommit('model', 'owner/model', { 'config.json': file('{}'), 'model.safetensors': file('x'.repeat(500), true) });
+    const config = { ...testConfig(temporaryFolder()), hubEndpoint: hub.endpoint };
+    const seen: boolean[] = [];
+    const check = await checked(await recipeOn(rowsOf(3), { 'base.ref': 'owner/model' }), {
+      config,
+      askHost: async ({ circumstances }) => {
+        seen.push(circumstances.hasWeights);
+        return answered();
+      },
+    });
+    expect([short(check), seen]).toEqual([['note baseMissing'], [false]]);
   });
 
   it('says why a host is not asked', async () => {
