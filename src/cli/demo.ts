@@ -18,6 +18,7 @@ interface DemoFlags {
   readonly preset: string;
   readonly set: string[];
   readonly limit?: number;
+  readonly ignoreEstimates?: boolean;
 }
 
 /** The budgets of the smoke evaluation: short, to end in minutes on two cores; the report says so in its settings. */
@@ -31,6 +32,7 @@ export function demoCommand(): Command {
     .option('--port <number>', 'port to serve on', portNumber, 8080)
     .option('--preset <name>', 'recipe to train by', 'smoke')
     .option('--set <field=value>', 'override a field of the recipe', (word: string, words: string[]) => [...words, word], [])
+    .option('--ignore-estimates', 'start although memory or disk are estimated to be short')
     .option('--limit <number>', 'evaluate on the first so many items of each task', positiveNumber)
     .addHelpText('after', '\nExamples:\n  npm run demo\n  npm run demo -- --no-serve')
     .action(async (flags: DemoFlags) => runDemo(flags));
@@ -49,7 +51,8 @@ async function trainAndEvaluate(context: CliContext, flags: DemoFlags, reporter:
   using signal = interruptSignal(() => reporter.info('stopping; what is done is kept'));
   const recipe = await recipeOf({ preset: flags.preset, set: flags.set });
   reporter.step('1/4 train');
-  const { id: runId } = await startChecked(context, recipe, { launcher: 'local', ignoresEstimates: false, isCalm: true }, reporter, signal);
+  const how = { launcher: 'local', ignoresEstimates: flags.ignoreEstimates === true, isCalm: true };
+  const { id: runId } = await startChecked(context, recipe, how, reporter, signal);
   await trainWithProgress(context, runId, reporter, signal);
   reporter.step('2/4 ask base and tuned the tutorial’s question');
   const illustration = await illustrate(context, runId, reporter, signal).catch((error: unknown) => {
