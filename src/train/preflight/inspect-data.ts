@@ -41,12 +41,13 @@ export async function inspectData(recipe: Recipe, located: LocatedDataset, optio
   const found = dataFindings(recipe, dataset);
   const failure = failureOf(recipe, dataset);
   if (failure !== null) return { findings: found, summary: summaryOf(recipe, dataset, null), outcome: { failure } };
+  // At once, as its checksums are to be of what was read.
+  const source = await sourceOf(recipe.data, dataset);
   const { rows } = dataset.examination;
   const { findings, counts } = await lookForContamination(rows, options);
   await mkdir(path.dirname(options.folder.trainRows), { recursive: true });
   await writeFile(options.folder.trainRows, linesOf(rows.train));
   await writeFile(options.folder.heldOutRows, linesOf(rows.heldOut));
-  const source = await sourceOf(recipe.data, dataset);
   return { findings: [...found, ...findings], summary: summaryOf(recipe, dataset, counts), outcome: { source } };
 }
 
