@@ -54,6 +54,7 @@ async function describeService(): Promise<unknown> {
     models: new ServedModels([]),
     trainings: new Trainings(shared),
     checkTraining: async () => ({ schemaVersion: 1, findings: [], data: null, host: null }),
+    startTraining: async () => await Promise.reject(new Error('nothing is trained here')),
     pushes: new Pushes({ ...shared, findEvaluation: async () => undefined }),
     evaluations: async () => [],
     clock: systemClock,

@@ -36,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("job", type=Path, help="TrainJob as JSON")
     before = commands.add_parser("preflight", help="tell whether a job would train here; prints a report")
     before.add_argument("--job", type=Path, required=True, help="TrainJob as JSON")
+    before.add_argument("--without-weights", action="store_true", help="the base's folder holds no weights yet")
+    before.add_argument("--export-elsewhere", action="store_true", help="GGUF files are made on another machine, on whose disk they count")
+    before.add_argument("--busy", action="store_true", help="other runs train here, and will have ended when this one begins")
     convert = commands.add_parser("import-gguf", help="make a trainable folder of a GGUF file; prints a summary")
     convert.add_argument("--gguf", type=Path, required=True)
     convert.add_argument("--out", type=Path, required=True, help="folder to write; replaced whole if it exists")
@@ -73,9 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return train_command(options.job, events)
     try:
         if options.command == "preflight":
-            from .preflight import preflight
+            from .preflight import Circumstances, preflight
 
-            summary = preflight(options.job).model_dump(mode="json", by_alias=True)
+            known = Circumstances(has_weights=not options.without_weights, exports_here=not options.export_elsewhere, is_busy=options.busy)
+            summary = preflight(options.job, known).model_dump(mode="json", by_alias=True)
         elif options.command == "import-gguf":
             from .gguf_import import import_gguf
 

@@ -18,10 +18,17 @@ _K_QUANTS = {"q6_k", "q5_k_m", "q4_k_m"}
 _TOKENIZER_BYTES = 24 << 20
 
 
-def disk_report(recipe: Recipe, setup: Setup, output_dir: Path) -> DiskReport:
+_EXPORTS = {"gguf", "adapterGguf"}
+
+
+def disk_report(recipe: Recipe, setup: Setup, output_dir: Path, *, exports_here: bool = True) -> DiskReport:
     """Bytes by stage, from the sizes of model and adapter, beside what is free where the run lies."""
     stages = disk_stages(recipe, setup)
-    return DiskReport(stages=stages, needed_bytes=sum(stage.bytes for stage in stages), free_bytes=free_disk_bytes(output_dir))
+    elsewhere = [stage for stage in stages if stage.name in _EXPORTS and not exports_here]
+    here = [stage for stage in stages if stage not in elsewhere]
+    return DiskReport(
+        stages=here, elsewhere=elsewhere, needed_bytes=sum(stage.bytes for stage in here), free_bytes=free_disk_bytes(output_dir)
+    )
 
 
 def disk_stages(recipe: Recipe, setup: Setup) -> list[DiskStage]:

@@ -27,6 +27,9 @@ MARKER = "OSLER-HOST-1"
 """Stands on a line of its own before the reply: a login script may print what it likes before it."""
 
 _BLOCK = 1 << 20
+_KEPT_TEXT = 4000
+"""Characters of a trainer's log that tell why it failed."""
+_LEFT_AFTER_SECONDS = 24 * 3600
 _RECORD = "trainer.json"
 # In a process of its own: this one runs without the environment's packages.
 _FIND_MISSING = "import sys, importlib.util as u; print(*[n for n in sys.argv[1:] if u.find_spec(n) is None])"
@@ -173,6 +176,42 @@ def _poll(request: dict[str, Any], stdin: IO[bytes]) -> dict[str, Any]:
     return {**_read(request, stdin), "isAlive": is_alive}
 
 
+def _preflight(request: dict[str, Any], stdin: IO[bytes]) -> dict[str, Any]:
+    """Ask the trainer about a job, on the GPUs that it would get; the job's folder is removed after it."""
+    work_dir = _work_dir(request)
+    folder = Path(request["folder"])
+    checks = work_dir / "checks"
+    if folder.parent != checks:
+        return {"error": "system", "message": f"{folder} is no folder of a check"}
+    # Whose connection was cut before they were asked.
+    for left in checks.glob("*"):
+        if time.time() - left.stat().st_mtime > _LEFT_AFTER_SECONDS:
+            shutil.rmtree(str(left), ignore_errors=True)
+    gpus = _free_gpus(work_dir, request["processes"])
+    environment = {**os.environ, **request["environment"]}
+    if gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    # The run will wait for those that hold them.
+    busy = ["--busy"] if gpus is None and "--busy" not in request["arguments"] else []
+    try:
+        done = subprocess.run(
+            [sys.executable, *request["arguments"], *busy],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=environment,
+            cwd=str(folder),
+            timeout=request["timeoutSeconds"],
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return {"exitCode": None, "stdout": "", "stderr": str(error)}
+    finally:
+        shutil.rmtree(str(folder), ignore_errors=True)
+    lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
+    stderr = done.stderr.decode("utf-8", "replace")[-_KEPT_TEXT:]
+    return {"exitCode": done.returncode, "stdout": lines[-1] if lines else "", "stderr": stderr}
+
+
 def _signal(request: dict[str, Any], stdin: IO[bytes]) -> dict[str, Any]:
     """SIGTERM to the trainer alone, or SIGKILL to all that it started; nothing where it has ended."""
     if _is_alive(request["pid"], request["job"]):
@@ -233,6 +272,7 @@ _OPERATIONS: dict[str, Callable[[dict[str, Any], IO[bytes]], dict[str, Any]]] = 
     "publish": _publish,
     "start": _start,
     "poll": _poll,
+    "preflight": _preflight,
     "signal": _signal,
     "read": _read,
     "list": _list,

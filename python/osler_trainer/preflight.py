@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +20,7 @@ from .merge import weight_files
 from .nvidia_smi import ask_nvidia_smi
 from .plan import Machine, Plan, make_plan
 from .preflight_device import ask_torch, describe_device, device_findings
-from .preflight_report import DiskReport, Finding, FindingLevel, MemoryReport, Preflight, PreflightDevice, RowsReport
+from .preflight_report import DiskReport, Finding, FindingLevel, MemoryReport, Preflight, RowsReport
 from .rows import read_rows
 from .tokens import IGNORED, EncodedRow, encode_rows, lengths, load_tokenizer, template_for
 
@@ -28,22 +29,35 @@ _MOST_LENGTH = 1 << 20
 _LEVELS: tuple[FindingLevel, ...] = ("error", "warning", "note")
 
 
-def preflight(job_file: Path) -> Preflight:
+@dataclass(frozen=True)
+class Circumstances:
+    """What whoever asks knows beside the job."""
+
+    has_weights: bool = True
+    """False: a base folder holds configuration and tokenizer alone, and its weights come when the run starts."""
+    exports_here: bool = True
+    """False: the GGUF files are made on the machine that fetches what was trained, and count on its disk."""
+    is_busy: bool = False
+    """Other runs train here now and will have ended when this one begins: what they take of the device counts as free."""
+
+
+def preflight(job_file: Path, circumstances: Circumstances | None = None) -> Preflight:
     """Look at this machine and the job's files; trains nothing, loads no weights, writes nothing but a fetched Hub file.
 
     Raises BadJob and MissingPrerequisite where the job itself cannot be read; all else becomes findings.
     """
     job = read_job(job_file)
+    known = circumstances or Circumstances()
     set_environment(job)
     # Before torch makes its own context on the device.
     smi = ask_nvidia_smi()
     cuda = ask_torch()
     here = machine.look()
     device = describe_device(here, smi, cuda)
-    findings = device_findings(job.recipe, smi, cuda)
+    findings = device_findings(job.recipe, smi, cuda, is_busy=known.is_busy)
     backend = _backend(job)
     plan = _plan(job, backend or "peft", here, findings)
-    base = _base(job, findings)
+    base = _base(job, known, findings)
     encoded = _rows(job, base, findings) if base is not None else None
     memory: MemoryReport | None = None
     disk: DiskReport | None = None
@@ -53,8 +67,9 @@ def preflight(job_file: Path) -> Preflight:
         findings.append(Finding(level="note", code="memoryUnknown", message=message))
     if plan is not None and architecture is not None:
         setup = Setup.of(job.recipe, plan, architecture, here.device.kind)
-        memory = _memory(job, setup, device, encoded, findings)
-        disk = _disk(job, setup, findings)
+        free = device.total_bytes if known.is_busy else device.free_bytes
+        memory = _memory(job, setup, free, encoded, findings)
+        disk = _disk(job, setup, known, findings)
     return Preflight(
         run_id=job.run_id,
         backend=backend,
@@ -86,10 +101,10 @@ def _plan(job: TrainJob, backend: Literal["unsloth", "peft"], here: Machine, fin
     return plan
 
 
-def _base(job: TrainJob, findings: list[Finding]) -> Path | None:
+def _base(job: TrainJob, known: Circumstances, findings: list[Finding]) -> Path | None:
     try:
         base = find_base(job, with_weights=False)
-        if base.has_weights:
+        if base.has_weights and known.has_weights:
             weight_files(base.folder)
     except MissingPrerequisite as error:
         findings.append(Finding(level="error", code="baseMissing", message=_whole(error), setting="base.ref"))
@@ -159,11 +174,8 @@ def _without_response(encoded: Sequence[EncodedRow]) -> int:
     return sum(all(label == IGNORED for label in row.labels) for row in encoded)
 
 
-def _memory(
-    job: TrainJob, setup: Setup, device: PreflightDevice, encoded: Sequence[EncodedRow] | None, findings: list[Finding]
-) -> MemoryReport:
-    trainer, free = job.recipe.trainer, device.free_bytes
-    batch = trainer.per_device_batch_size
+def _memory(job: TrainJob, setup: Setup, free: int | None, encoded: Sequence[EncodedRow] | None, findings: list[Finding]) -> MemoryReport:
+    batch = job.recipe.trainer.per_device_batch_size
     # Batches are padded to their longest row, not to base.maxLengthTokens.
     length = max(len(row.ids) for row in encoded) if encoded else job.recipe.base.max_length_tokens
     terms = memory_terms(setup, batch, length)
@@ -202,15 +214,18 @@ def _memory_findings(job: TrainJob, setup: Setup, needed: int, free: int, length
     return [Finding(level="error", code="memoryShort", message=message, setting="trainer.perDeviceBatchSize", value=fit.batch)]
 
 
-def _disk(job: TrainJob, setup: Setup, findings: list[Finding]) -> DiskReport:
-    report = disk_report(job.recipe, setup, Path(job.output_dir))
+def _disk(job: TrainJob, setup: Setup, known: Circumstances, findings: list[Finding]) -> DiskReport:
+    report = disk_report(job.recipe, setup, Path(job.output_dir), exports_here=known.exports_here)
     if report.needed_bytes > report.free_bytes:
         stages = ", ".join(f"{stage.name} {stage.bytes / 1e9:.1f}" for stage in report.stages)
         message = (
             f"the run writes {report.needed_bytes / 1e9:.1f} GB ({stages}), {report.free_bytes / 1e9:.1f} GB are free on its disk: "
-            "free some space, or make fewer GGUF types"
+            "free some space"
         )
-        findings.append(Finding(level="error", code="diskShort", message=message, setting="output.ggufTypes"))
+        if known.exports_here:
+            message += ", or make fewer GGUF types"
+        setting = "output.ggufTypes" if known.exports_here else None
+        findings.append(Finding(level="error", code="diskShort", message=message, setting=setting))
     return report
 
 

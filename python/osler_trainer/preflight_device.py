@@ -62,14 +62,14 @@ def describe_device(here: Machine, smi: NvidiaSmi | None, cuda: TorchCuda) -> Pr
     )
 
 
-def device_findings(recipe: Recipe, smi: NvidiaSmi | None, cuda: TorchCuda) -> list[Finding]:
-    """Every reason why this device would not train the recipe, or not as it says."""
+def device_findings(recipe: Recipe, smi: NvidiaSmi | None, cuda: TorchCuda, *, is_busy: bool = False) -> list[Finding]:
+    """Every reason why this device would not train the recipe, or not as it says; a busy one is taken by runs that end before."""
     found = [*_missing_packages(recipe, cuda)]
     if not cuda.is_available:
         found += _no_cuda(recipe, smi, cuda)
     else:
         found += _too_old(cuda)
-        found += _taken(smi.first_visible() if smi is not None else None)
+        found += [] if is_busy else _taken(smi.first_visible() if smi is not None else None)
     if recipe.trainer.processes > cuda.device_count:
         found.append(
             Finding(

@@ -97,6 +97,8 @@ class DiskReport(ContractModel):
     """What the run will write beside what is free."""
 
     stages: list[DiskStage]
+    elsewhere: list[DiskStage]
+    """Exports that another machine makes; not in `needed_bytes`."""
     needed_bytes: _Count
     free_bytes: _Count
 

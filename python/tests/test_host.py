@@ -122,6 +122,61 @@ def test_runs_share_out_the_gpus(start: Any, tmp_path: Path, monkeypatch: pytest
     assert start("run-3")["error"] == "busy"
 
 
+@pytest.fixture
+def question(ask: Ask, start: Any, tmp_path: Path) -> Any:
+    """question() asks a trainer that tells what it was called with; its folder is given back as "folder"."""
+    (tmp_path / "sources" / "osler_trainer" / "preflight_only.py").write_text(
+        'import os, sys; print("noise"); print(os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("TOKEN"), *sys.argv[1:])\n',
+        encoding="utf-8",
+    )
+
+    def question(name: str = "check-1", processes: int = 1, *flags: str, **request: Any) -> dict[str, Any]:
+        folder = tmp_path / "work" / "checks" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        reply = ask(
+            "preflight",
+            **{
+                "workDir": str(tmp_path / "work"),
+                "folder": str(folder),
+                "processes": processes,
+                "arguments": ["-m", "osler_trainer.preflight_only", *flags],
+                "environment": {"PYTHONPATH": str(tmp_path / "sources"), "TOKEN": "secret"},
+                "timeoutSeconds": 20,
+            }
+            | request,
+        )
+        return reply | {"folder": folder}
+
+    return question
+
+
+def test_a_question_is_asked_on_the_gpus_that_the_run_would_get(question: Any, start: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    assert question()["stdout"] == "None secret"
+    fake_gpus(tmp_path, monkeypatch, 2)
+    start("run-1")
+    reply = question("check-2", 1, "--job", "x")
+    assert (reply["exitCode"], reply["stdout"]) == (0, "1 secret --job x")
+    # None is left: it would wait for them, and is told so.
+    assert question("check-3", 2)["stdout"] == "None secret --busy"
+    assert question("check-3", 2, "--busy")["stdout"] == "None secret --busy"
+
+
+def test_a_question_leaves_no_folder_and_removes_those_that_others_left(question: Any, tmp_path: Path) -> None:
+    old, new = tmp_path / "work" / "checks" / "old", tmp_path / "work" / "checks" / "new"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    failed = question(arguments=["-c", "raise SystemExit('no such device')"])
+    assert (failed["exitCode"], failed["stderr"].strip()) == (1, "no such device")
+    assert [failed["folder"].exists(), old.exists(), new.exists()] == [False, False, True]
+    slow = question(arguments=["-c", "import time; time.sleep(60)"], timeoutSeconds=0.2)
+    assert (slow["exitCode"], "timed out" in slow["stderr"], slow["folder"].exists()) == (None, True, False)
+    runs = tmp_path / "work" / "runs"
+    runs.mkdir()
+    assert question(folder=str(runs))["error"] == "system"
+    assert runs.exists()
+
+
 def test_visible_gpus_are_those_that_the_host_allows(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_gpus(tmp_path, monkeypatch, 3)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,2")

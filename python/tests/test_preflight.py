@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from conftest import PACKAGE, ROWS, JobMaker
 from jsonschema import Draft202012Validator
 
 from osler_trainer.nvidia_smi import NvidiaSmi, SmiDevice, ask_nvidia_smi
-from osler_trainer.preflight import preflight
+from osler_trainer.preflight import Circumstances, preflight
 from osler_trainer.preflight_device import TorchCuda, device_findings
 from osler_trainer.preflight_report import Finding
 from osler_trainer.recipe import Recipe
@@ -25,12 +26,12 @@ GB = 10**9
 
 @pytest.fixture
 def look(make_job: JobMaker, tiny_base: Path) -> Callable[..., dict[str, Any]]:
-    """look(settings of the job…) is the report as it is printed, checked against the contract."""
+    """look(known=…, settings of the job…) is the report as it is printed, checked against the contract."""
 
-    def run(**settings: Any) -> dict[str, Any]:
+    def run(known: Circumstances | None = None, **settings: Any) -> dict[str, Any]:
         settings = {"basePath": str(tiny_base)} | settings
         settings["base"] = {"maxLengthTokens": 512, "loadIn4bit": False} | settings.get("base", {})
-        report: dict[str, Any] = json.loads(preflight(make_job(**settings)).model_dump_json(by_alias=True))
+        report: dict[str, Any] = json.loads(preflight(make_job(**settings), known).model_dump_json(by_alias=True))
         SCHEMA.validate(report)
         return report
 
@@ -123,6 +124,40 @@ def test_a_full_disk_a_missing_base_and_bad_rows_are_errors(look: Any, monkeypat
     assert (full["level"], full["setting"]) == ("error", "output.ggufTypes")
 
 
+def test_a_base_whose_weights_are_yet_to_come_is_enough_where_that_is_said(look: Any, tiny_base: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(tiny_base, bare, ignore=shutil.ignore_patterns("*.safetensors"))
+    assert "has no weights" in found(look(basePath=str(bare)), "baseMissing")["message"]
+    report = look(basePath=str(bare), known=Circumstances(has_weights=False))
+    assert [finding for finding in report["findings"] if finding["level"] == "error"] == []
+    assert report["memory"]["neededBytes"] == look()["memory"]["neededBytes"]
+
+
+def test_exports_that_another_machine_makes_do_not_count_on_this_disk(look: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, shared = look()["disk"], look(known=Circumstances(exports_here=False))["disk"]
+    assert whole["elsewhere"] == []
+    assert [stage["name"] for stage in shared["stages"]] == ["checkpoints", "adapter", "merged"]
+    assert shared["stages"] + shared["elsewhere"] == whole["stages"]
+    assert shared["neededBytes"] == whole["neededBytes"] - sum(stage["bytes"] for stage in shared["elsewhere"])
+    # Room for all but the exports.
+    monkeypatch.setattr("osler_trainer.disk.free_disk_bytes", lambda _: shared["neededBytes"])
+    assert found(look(), "diskShort")["setting"] == "output.ggufTypes"
+    assert look(known=Circumstances(exports_here=False))["findings"] == []
+    monkeypatch.setattr("osler_trainer.disk.free_disk_bytes", lambda _: shared["neededBytes"] - 1)
+    full = found(look(known=Circumstances(exports_here=False)), "diskShort")
+    assert full["setting"] is None
+    assert "GGUF" not in full["message"]
+
+
+def test_memory_that_runs_before_this_one_take_counts_as_free(look: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("osler_trainer.machine.free_bytes", lambda _: 300 * 10**6)
+    assert found(look(), "memoryShort")["level"] == "error"
+    report = look(known=Circumstances(is_busy=True))
+    assert [finding["code"] for finding in report["findings"] if finding["code"].startswith("memory")] == []
+    assert report["memory"]["freeBytes"] == report["device"]["totalBytes"]
+    assert report["device"]["freeBytes"] == 300 * 10**6
+
+
 def test_the_command_prints_one_line_and_a_bad_job_is_a_failed_event(make_job: JobMaker, tiny_base: Path) -> None:
     def command(job: Path) -> tuple[int, list[str]]:
         program = [sys.executable, "-m", "osler_trainer", "preflight", "--job", str(job)]
@@ -151,9 +186,9 @@ def device(smoke: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[.
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr("osler_trainer.preflight_device.has_package", lambda _: True)
 
-    def run(smi: NvidiaSmi | None, cuda: TorchCuda, backend: str = "unsloth", **trainer: Any) -> list[Finding]:
+    def run(smi: NvidiaSmi | None, cuda: TorchCuda, backend: str = "unsloth", *, is_busy: bool = False, **trainer: Any) -> list[Finding]:
         recipe = smoke | {"backend": backend, "trainer": smoke["trainer"] | trainer}
-        return device_findings(Recipe.model_validate_json(json.dumps(recipe)), smi, cuda)
+        return device_findings(Recipe.model_validate_json(json.dumps(recipe)), smi, cuda, is_busy=is_busy)
 
     return run
 
@@ -192,6 +227,7 @@ def test_an_old_taken_or_single_device_is_told(device: Any) -> None:
     (finding,) = device(taken, CUDA)
     assert (finding.level, finding.code) == ("warning", "deviceTaken")
     assert "9.0 of 16.0 GB" in finding.message
+    assert device(taken, CUDA, is_busy=True) == []
     (finding,) = device(SMI, CUDA, processes=2)
     assert (finding.level, finding.code, finding.value) == ("error", "devicesTooFew", 1)
 

@@ -48,16 +48,12 @@ async function backUp(flags: BackupFlags): Promise<void> {
   const config = readConfig();
   const now = systemClock.now();
   const target = path.resolve(flags.to ?? path.join(config.home, 'backups', createDatedId('backup', now)));
-  const { bar, signal } = work(config, 'copying');
-  const manifest = await createBackup({
-    home: config.home,
-    target,
-    hasModels: flags.withModels,
-    now,
-    oslerVersion: packageVersion(),
-    onBytes: bar.update,
-    signal,
-  }).finally(bar.stop);
+  const oslerVersion = packageVersion();
+  const manifest = await withBar(
+    config,
+    'copying',
+    async (options) => await createBackup({ home: config.home, target, hasModels: flags.withModels, now, oslerVersion, ...options }),
+  );
   print(flags, { folder: target, files: manifest.files.length, bytes: bytesOf(manifest), hasModels: manifest.hasModels }, (about) => [
     `Backup: ${target} (${about.files} files, ${formatBytes(about.bytes)}${about.hasModels ? '' : ', without weights'})`,
     `Look at it:   npx osler backup verify ${target}`,
@@ -66,16 +62,14 @@ async function backUp(flags: BackupFlags): Promise<void> {
 }
 
 async function verify(folder: string, flags: { json?: boolean }): Promise<void> {
-  const { bar, signal } = work(readConfig(), 'reading');
-  const manifest = await verifyBackup(path.resolve(folder), { onBytes: bar.update, signal }).finally(bar.stop);
+  const manifest = await withBar(readConfig(), 'reading', async (options) => await verifyBackup(path.resolve(folder), options));
   const about = { folder: path.resolve(folder), createdAt: manifest.createdAt, files: manifest.files.length, bytes: bytesOf(manifest) };
   print(flags, about, () => [`Sound: ${about.files} files, ${formatBytes(about.bytes)}, taken ${about.createdAt}`]);
 }
 
 async function restore(folder: string, flags: { json?: boolean }): Promise<void> {
   const config = readConfig();
-  const { bar, signal } = work(config, 'copying');
-  const manifest = await restoreBackup({ folder, home: config.home, onBytes: bar.update, signal }).finally(bar.stop);
+  const manifest = await withBar(config, 'copying', async (options) => await restoreBackup({ folder, home: config.home, ...options }));
   const { stopped, withoutWeights } = settle(config, manifest.home);
   print(flags, { home: config.home, files: manifest.files.length, stoppedRuns: stopped, modelsWithoutWeights: withoutWeights }, () => [
     `Restored to ${config.home}: ${manifest.files.length} files of ${manifest.createdAt}`,
@@ -98,15 +92,21 @@ function settle(config: Config, formerHome: string): { stopped: string[]; withou
   return { stopped: open.map((run) => run.id), withoutWeights: models.listWithoutFiles().map((model) => model.id) };
 }
 
-function work(
+/** Copies or reads with a bar of megabytes, until Ctrl-C. */
+async function withBar<T>(
   config: Config,
   title: string,
-): { bar: { update: (done: number, total: number) => void; stop: () => void }; signal: AbortSignal } {
+  work: (options: { onBytes: (done: number, total: number) => void; signal: AbortSignal }) => Promise<T>,
+): Promise<T> {
   const reporter = createReporter(config);
-  const signal = interruptSignal(() => reporter.info('stopping; nothing half-done is left'));
+  using signal = interruptSignal(() => reporter.info('stopping; nothing half-done is left'));
   const bar = reporter.progress(title);
-  const update = (done: number, total: number): void => bar.update(Math.ceil(done / 1e6), Math.ceil(total / 1e6), 'MB');
-  return { bar: { update, stop: () => bar.stop() }, signal };
+  const onBytes = (done: number, total: number): void => bar.update(Math.ceil(done / 1e6), Math.ceil(total / 1e6), 'MB');
+  try {
+    return await work({ onBytes, signal });
+  } finally {
+    bar.stop();
+  }
 }
 
 function print<T>(flags: { json?: boolean }, about: T, lines: (about: T) => string[]): void {

@@ -21,7 +21,7 @@ export function certifyCommand(): Command {
     .action(async (id: string, flags: { json?: boolean }) => {
       const context = openContext();
       const reporter = createReporter(context.config);
-      const signal = interruptSignal(() => reporter.info('stopping; the run keeps the certificate that it had'));
+      using signal = interruptSignal(() => reporter.info('stopping; the run keeps the certificate that it had'));
       const { root } = context.trainings.folder(id);
       const { state } = context.trainings.get(id);
       const unlock = tryLockFolder(root);

@@ -1,7 +1,7 @@
-import { OSLER_ERR_RUN_PREFLIGHT } from '../core/errors.ts';
 import type { Recipe } from '../core/schema/recipe.ts';
+import type { Run } from '../core/schema/run.ts';
+import { startTraining } from '../server/start-training.ts';
 import { checkTraining } from '../server/training-check.ts';
-import { blockingFindings } from '../train/preflight/preflight.ts';
 import type { CliContext } from './context.ts';
 import type { Reporter } from './progress.ts';
 import { interruptSignal } from './interrupt.ts';
@@ -17,36 +17,34 @@ export async function runCheck(
   reporter: Reporter,
 ): Promise<void> {
   const { launcher, itemFiles, json } = options;
-  const signal = interruptSignal(() => reporter.info('stopping'));
-  const asksTrainer = launcher === 'local';
-  const check = await checkTraining(recipe, context, { itemFiles, asksTrainer, onStep: (step) => reporter.step(step), signal });
+  using signal = interruptSignal(() => reporter.info('stopping'));
+  const onStep = (step: string): void => reporter.step(step);
+  const check = await checkTraining(recipe, context, { launcher, itemFiles, onStep, onPart: onStep, signal });
   process.stdout.write(json ? `${JSON.stringify(check)}\n` : renderCheck(check));
   if (check.findings.some(({ level }) => level === 'error')) process.exitCode = failedExitCode;
 }
 
 /**
- * The check before `osler train` makes a run: warnings are told, and what would fail is refused.
+ * Checks a training and makes a run of it: warnings are told, and what would fail is refused.
  *
+ * @param options.isCalm tells of a set-up and of warnings alone, and not of each part that is looked at
  * @throws OSLER_ERR_DATA_* and others of `trainings.check`, OSLER_ERR_RUN_PREFLIGHT naming every error
  */
-export async function requireCheck(
+export async function startChecked(
   context: CliContext,
   recipe: Recipe,
-  options: { readonly launcher: string; readonly ignoresEstimates: boolean },
+  options: { readonly launcher: string; readonly ignoresEstimates: boolean; readonly isCalm?: boolean },
   reporter: Reporter,
-): Promise<void> {
-  await context.trainings.check(recipe, options.launcher);
-  const signal = interruptSignal(() => reporter.info('stopping; nothing was begun'));
-  // What another machine has is told by that one, when the trainer starts there.
-  const asksTrainer = options.launcher === 'local';
-  const check = await checkTraining(recipe, context, { asksTrainer, onStep: (step) => reporter.step(step), signal });
-  // What follows saves a checkpoint when it is interrupted, and says so by itself.
-  process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
-  const blocking = blockingFindings(check, options);
-  if (blocking.length > 0) {
-    const isEstimate = blockingFindings(check, { ignoresEstimates: true }).length === 0;
-    const way = isEstimate ? '\nThese are estimates; --ignore-estimates starts it all the same.' : '';
-    throw new OSLER_ERR_RUN_PREFLIGHT(`${blocking.length} to mend first.\n${blocking.map(renderFinding).join('\n')}${way}`);
-  }
+  signal: AbortSignal,
+): Promise<Run> {
+  const onStep = (step: string): void => reporter.step(step);
+  const { run, check } = await startTraining(recipe, context, {
+    ...options,
+    wording: { lineOf: renderFinding, override: '--ignore-estimates' },
+    onStep,
+    ...(options.isCalm !== true && { onPart: onStep }),
+    signal,
+  });
   for (const finding of check.findings) if (finding.level !== 'note') reporter.info(renderFinding(finding));
+  return run;
 }

@@ -1,12 +1,13 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { messageOf, OSLER_ERR_INTERRUPTED } from '../core/errors.ts';
-import { openContext } from './context.ts';
+import { startChecked } from './check-training.ts';
+import { type CliContext, openContext } from './context.ts';
 import { evaluate, verdictText } from './evaluate.ts';
 import { illustrate, illustrationText } from './illustrate.ts';
 import { interruptSignal } from './interrupt.ts';
 import { type OpenedModel, openModel } from './open-model.ts';
-import { createReporter } from './progress.ts';
+import { createReporter, type Reporter } from './progress.ts';
 import { portNumber, positiveNumber } from './flag-values.ts';
 import { serveUntilStopped } from './serve.ts';
 import { recipeOf, trainWithProgress } from './train.ts';
@@ -17,6 +18,7 @@ interface DemoFlags {
   readonly preset: string;
   readonly set: string[];
   readonly limit?: number;
+  readonly ignoreEstimates?: boolean;
 }
 
 /** The budgets of the smoke evaluation: short, to end in minutes on two cores; the report says so in its settings. */
@@ -30,20 +32,27 @@ export function demoCommand(): Command {
     .option('--port <number>', 'port to serve on', portNumber, 8080)
     .option('--preset <name>', 'recipe to train by', 'smoke')
     .option('--set <field=value>', 'override a field of the recipe', (word: string, words: string[]) => [...words, word], [])
+    .option('--ignore-estimates', 'start although memory or disk are estimated to be short')
     .option('--limit <number>', 'evaluate on the first so many items of each task', positiveNumber)
     .addHelpText('after', '\nExamples:\n  npm run demo\n  npm run demo -- --no-serve')
     .action(async (flags: DemoFlags) => runDemo(flags));
 }
 
 async function runDemo(flags: DemoFlags): Promise<void> {
-  const startedSeconds = performance.now() / 1000;
   const context = openContext();
   const reporter = createReporter(context.config);
-  const signal = interruptSignal(() => reporter.info('stopping; what is done is kept'));
+  const { runId, baseRef } = await trainAndEvaluate(context, flags, reporter);
+  if (flags.serve) await serveBoth(context, runId, baseRef, flags.port, reporter);
+}
+
+/** From rows to a verdict, which it prints. */
+async function trainAndEvaluate(context: CliContext, flags: DemoFlags, reporter: Reporter): Promise<{ runId: string; baseRef: string }> {
+  const startedSeconds = performance.now() / 1000;
+  using signal = interruptSignal(() => reporter.info('stopping; what is done is kept'));
   const recipe = await recipeOf({ preset: flags.preset, set: flags.set });
-  await context.trainings.check(recipe);
   reporter.step('1/4 train');
-  const runId = context.trainings.create(recipe).run.id;
+  const how = { launcher: 'local', ignoresEstimates: flags.ignoreEstimates === true, isCalm: true };
+  const { id: runId } = await startChecked(context, recipe, how, reporter, signal);
   await trainWithProgress(context, runId, reporter, signal);
   reporter.step('2/4 ask base and tuned the tutorial’s question');
   const illustration = await illustrate(context, runId, reporter, signal).catch((error: unknown) => {
@@ -77,13 +86,16 @@ async function runDemo(flags: DemoFlags): Promise<void> {
   process.stdout.write(
     `${illustrationText(illustration)}\nVerdict: ${verdictText(report)}\n${report.notices.map((notice) => `  note: ${notice}\n`).join('')}Report: ${path.join(folder, 'report.html')}\nRun: ${runId} (${Math.round(performance.now() / 1000 - startedSeconds)} s so far)\n`,
   );
-  if (!flags.serve) return;
+  return { runId, baseRef: recipe.base.ref };
+}
+
+/** Serves base and tuned beside each other, until Ctrl-C. */
+async function serveBoth(context: CliContext, runId: string, baseRef: string, port: number, reporter: Reporter): Promise<void> {
   reporter.step('4/4 serve base and tuned');
-  process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
   const opened: OpenedModel[] = [];
   try {
     for (const [name, ref] of [
-      ['base', recipe.base.ref],
+      ['base', baseRef],
       ['tuned', runId],
     ] as const) {
       opened.push(
@@ -94,10 +106,10 @@ async function runDemo(flags: DemoFlags): Promise<void> {
         ),
       );
     }
-    await serveUntilStopped(context, opened, { host: '127.0.0.1', port: flags.port }, reporter);
+    await serveUntilStopped(context, opened, { host: '127.0.0.1', port }, reporter);
   } catch (error) {
     reporter.info(
-      `the run and its report are kept; serve them later with: npx osler serve --model base=${recipe.base.ref} --model tuned=${runId} (${messageOf(error)})`,
+      `the run and its report are kept; serve them later with: npx osler serve --model base=${baseRef} --model tuned=${runId} (${messageOf(error)})`,
     );
     throw error;
   } finally {

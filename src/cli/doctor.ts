@@ -24,7 +24,7 @@ export function doctorCommand(): Command {
     .action(async (flags: { network?: boolean; launcher?: string; json?: boolean }) => {
       const config = readConfig();
       const reporter = createReporter(config);
-      const signal = interruptSignal(() => reporter.info('stopping'));
+      using signal = interruptSignal(() => reporter.info('stopping'));
       if (flags.launcher !== undefined) {
         const check = await checkLauncher(flags.launcher, { home: config.home, signal });
         process.stdout.write(`${flags.json === true ? JSON.stringify(check) : renderFinding(launcherFinding(check))}\n`);

@@ -11,7 +11,7 @@ export async function endRun(how: 'stop' | 'cancel', id: string, flags: { json?:
   const reporter = createReporter(config);
   const { trainer } = how === 'stop' ? trainings.stop(id) : trainings.cancel(id);
   if (trainer !== null) reporter.step('the trainer finishes its step and saves a checkpoint');
-  const signal = interruptSignal(() => reporter.info(`the run ends by itself. Look at it with: npx osler runs show ${id}`));
+  using signal = interruptSignal(() => reporter.info(`the run ends by itself. Look at it with: npx osler runs show ${id}`));
   // Where its process has died, this one does the rest; that it ended early is what was asked for.
   if (trainings.isAbandoned(id)) await trainings.execute(id).catch(() => undefined);
   let run = await trainings.settled(id, signal);

@@ -47,7 +47,7 @@ export function engineCommand(): Command {
 async function runBuild(flags: BuildFlags): Promise<void> {
   const config = readConfig();
   const reporter = createReporter(config);
-  const signal = interruptSignal(() => reporter.info('stopping the compilers'));
+  using signal = interruptSignal(() => reporter.info('stopping the compilers'));
   const devices = await findDevices();
   const gpu = flags.gpu ?? bestGpu(devices);
   const isPortable = flags.portable ?? false;

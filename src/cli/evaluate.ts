@@ -126,7 +126,7 @@ export function evaluateCommand(): Command {
         templateFile: flags.template ?? null,
         slots: flags.slots,
       };
-      const signal = interruptSignal(() => reporter.info('stopping; what is done is kept'));
+      using signal = interruptSignal(() => reporter.info('stopping; what is done is kept'));
       const { report, folder } = await evaluate(context, request, reporter, signal);
       if (flags.json === true) process.stdout.write(`${JSON.stringify({ verdict: report.verdict, folder })}\n`);
       else process.stdout.write(`${verdictText(report)}\nReport: ${path.join(folder, 'report.html')}\n`);

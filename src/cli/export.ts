@@ -46,7 +46,7 @@ async function runExport(id: string, flags: ExportFlags): Promise<void> {
     throw new OSLER_ERR_RUN_STATE(id, run.state, `only a run that is done can be exported. Finish it with: npx osler train --resume ${id}`);
   const folder = trainings.folder(id);
   const reporter = createReporter(config);
-  const signal = interruptSignal(() => reporter.info('stopping; files that are complete are kept (Ctrl-C again ends at once)'));
+  using signal = interruptSignal(() => reporter.info('stopping; files that are complete are kept (Ctrl-C again ends at once)'));
   const made = await withLock(run, folder, async () =>
     exportRun(run, folder, { config }, { types: flags.type, onStep: (step) => reporter.step(step), signal }),
   );

@@ -10,7 +10,7 @@ export async function followRun(context: CliContext, id: string): Promise<void> 
   const { trainings } = context;
   const reporter = createReporter(context.config);
   const view = showTraining(reporter);
-  const signal = interruptSignal(() => reporter.info(`the run goes on. Stop it with: npx osler runs stop ${id}`));
+  using signal = interruptSignal(() => reporter.info(`the run goes on. Stop it with: npx osler runs stop ${id}`));
   try {
     for await (const news of trainings.feed(id, signal)) {
       if (news.kind === 'trainer') view.onEvent(news.event);

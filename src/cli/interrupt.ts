@@ -1,7 +1,10 @@
 import { OSLER_ERR_INTERRUPTED } from '../core/errors.ts';
 
-/** A signal that aborts on the first Ctrl-C or SIGTERM; a second Ctrl-C ends the process at once. */
-export function interruptSignal(onFirst: () => void): AbortSignal {
+/** Aborts on the first Ctrl-C or SIGTERM, until it is disposed of: what comes after says for itself what an interrupt does to it. */
+export type InterruptSignal = AbortSignal & Disposable;
+
+/** A signal that aborts on the first Ctrl-C or SIGTERM; a second Ctrl-C ends the process at once. Held with `using`. */
+export function interruptSignal(onFirst: () => void): InterruptSignal {
   const controller = new AbortController();
   const interrupt = (): void => {
     if (controller.signal.aborted) process.exit(130);
@@ -10,5 +13,7 @@ export function interruptSignal(onFirst: () => void): AbortSignal {
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
-  return controller.signal;
+  return Object.assign(controller.signal, {
+    [Symbol.dispose]: () => void process.off('SIGINT', interrupt).off('SIGTERM', interrupt),
+  });
 }

@@ -38,7 +38,7 @@ export function pushCommand(): Command {
 async function runPush(id: string, flags: PushFlags): Promise<void> {
   const context = openContext();
   const reporter = createReporter(context.config);
-  const signal = interruptSignal(() => reporter.info('stopping; nothing was changed on the Hub (Ctrl-C again ends at once)'));
+  using signal = interruptSignal(() => reporter.info('stopping; nothing was changed on the Hub (Ctrl-C again ends at once)'));
   const outcome = await pushWithProgress(context, id, reporter, { ...flags, signal });
   process.stdout.write(flags.json === true ? `${JSON.stringify(outcome)}\n` : describePush(context, id, outcome));
 }

@@ -6,6 +6,7 @@ import { messageOf, OSLER_ERR_INTERRUPTED, OSLER_ERR_SERVER_BIND, OSLER_ERR_SERV
 import { readEvaluationProgress } from '../eval/evaluation-progress.ts';
 import { buildApp } from '../server/app.ts';
 import { Drain } from '../server/drain.ts';
+import { startServedTraining } from '../server/start-training.ts';
 import { checkTraining } from '../server/training-check.ts';
 import { ServedModels } from '../server/served-model.ts';
 import { type CliContext, openContext } from './context.ts';
@@ -116,6 +117,7 @@ export async function serveUntilStopped(
     models: new ServedModels(opened.map(({ model }) => model)),
     trainings: context.trainings,
     checkTraining: async (recipe, options) => await checkTraining(recipe, context, options),
+    startTraining: async (recipe, options) => await startServedTraining(recipe, context, options),
     pushes: context.pushes,
     evaluations: async () => await readEvaluationProgress(config.home),
     clock: context.clock,

@@ -11,7 +11,7 @@ import type { Run } from '../core/schema/run.ts';
 import { parseAssignments, resolveRecipe } from '../train/recipe.ts';
 import { splitSettings } from '../train/data/split-slice.ts';
 import { certificateLine } from './certificate-line.ts';
-import { requireCheck, runCheck } from './check-training.ts';
+import { runCheck, startChecked } from './check-training.ts';
 import { type CliContext, openContext } from './context.ts';
 import { illustrate, illustrationText } from './illustrate.ts';
 import { interruptSignal } from './interrupt.ts';
@@ -104,14 +104,14 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   const run = recipe === undefined ? await context.trainings.resume(flags.resume ?? '') : await startRun(context, recipe, flags, reporter);
   if (flags.detach === true) return await detach(context, run, flags.json === true);
   const { id } = run;
-  await trainWithProgress(context, id, reporter);
+  await trainUntilInterrupted(context, id, reporter);
   if (flags.ask === true) {
-    const signal = interruptSignal(() => reporter.info('stopping; the run is done and kept'));
+    using signal = interruptSignal(() => reporter.info('stopping; the run is done and kept'));
     const text = illustrationText(await illustrate(context, id, reporter, signal));
     if (flags.json !== true) process.stdout.write(text);
   }
   if (flags.push === true) {
-    const signal = interruptSignal(() => reporter.info('stopping; the run is kept, and nothing was changed on the Hub'));
+    using signal = interruptSignal(() => reporter.info('stopping; the run is kept, and nothing was changed on the Hub'));
     reporter.info(describePush(context, id, await pushWithProgress(context, id, reporter, { signal })));
   }
   const model = context.models.find(id);
@@ -122,22 +122,26 @@ async function runTrain(flags: TrainFlags): Promise<void> {
     );
 }
 
-/** Takes a run to its end with progress on stderr; Ctrl-C saves and says how to go on. */
-export async function trainWithProgress(context: CliContext, id: string, reporter: Reporter, signal?: AbortSignal): Promise<void> {
+/** Takes a run to its end with progress on stderr. */
+export async function trainWithProgress(context: CliContext, id: string, reporter: Reporter, signal: AbortSignal): Promise<void> {
   const view = showTraining(reporter);
-  const stop =
-    signal ?? interruptSignal(() => reporter.info('stopping after this step; a checkpoint is being saved (Ctrl-C again ends at once)'));
   try {
-    await context.trainings.execute(id, { onStep: (step) => reporter.step(step), onEvent: view.onEvent, signal: stop });
+    await context.trainings.execute(id, { onStep: (step) => reporter.step(step), onEvent: view.onEvent, signal });
   } finally {
     view.stop();
   }
 }
 
+/** Ctrl-C saves and says how to go on. */
+async function trainUntilInterrupted(context: CliContext, id: string, reporter: Reporter): Promise<void> {
+  using signal = interruptSignal(() => reporter.info('stopping after this step; a checkpoint is being saved (Ctrl-C again ends at once)'));
+  await trainWithProgress(context, id, reporter, signal);
+}
+
 async function startRun(context: CliContext, recipe: Recipe, flags: TrainFlags, reporter: Reporter): Promise<Run> {
-  const { on: launcher } = flags;
-  await requireCheck(context, recipe, { launcher, ignoresEstimates: flags.ignoreEstimates === true }, reporter);
-  return context.trainings.create(recipe, null, { launcher }).run;
+  using signal = interruptSignal(() => reporter.info('stopping; nothing was begun'));
+  const options = { launcher: flags.on, ignoresEstimates: flags.ignoreEstimates === true };
+  return await startChecked(context, recipe, options, reporter, signal);
 }
 
 /** Hands a queued run to a process of its own, which says what it does in the run's folder. */

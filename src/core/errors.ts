@@ -328,6 +328,23 @@ export function isOslerError(value: unknown): value is OslerError {
   return value instanceof Error && 'code' in value && typeof value.code === 'string' && value.code.startsWith('OSLER_ERR_');
 }
 
+/** What of an error of the catalogue reaches another thread. */
+export interface PlainError {
+  readonly code: string;
+  readonly statusCode: number;
+  readonly message: string;
+}
+
+/** An error of the catalogue as data. */
+export function plainError({ code, statusCode, message }: OslerError): PlainError {
+  return { code, statusCode, message };
+}
+
+/** The error that became data, to throw it again. */
+export function revivedError({ code, statusCode, message }: PlainError): OslerError {
+  return Object.assign(new Error(message), { code, statusCode });
+}
+
 const PREREQUISITE_CODES = new Set([
   'OSLER_ERR_RUN_PREFLIGHT',
   'OSLER_ERR_PYTHON_MISSING',

@@ -5,11 +5,14 @@ import fastify, { type FastifyInstance, type FastifyRequest, LogController } fro
 import type { Clock } from '../core/clock.ts';
 import { OSLER_ERR_NOT_FOUND } from '../core/errors.ts';
 import { createRequestId } from '../core/ids.ts';
+import type { Recipe } from '../core/schema/recipe.ts';
+import type { TrainingCheck } from '../core/schema/training-check.ts';
 import type { Pushes } from '../train/publish/pushes.ts';
 import type { Trainings } from '../train/trainings.ts';
 import { Access } from './auth/access.ts';
 import { guard } from './auth/guard.ts';
 import type { KeyStore } from './auth/key-store.ts';
+import { CheckQueue } from './check-queue.ts';
 import type { Drain } from './drain.ts';
 import { handleError } from './error-reply.ts';
 import { AnswerQueues } from './limits/answer-queue.ts';
@@ -19,12 +22,15 @@ import { createRateLimits, type RateLimits } from './limits/rate-limit.ts';
 import { defaultLimits, fastifyLimits, limitConnections, type ServerLimits } from './limits/server-limits.ts';
 import { type EvaluationSource, Metrics } from './metrics.ts';
 import { describeApp } from './openapi.ts';
-import { type CheckRunDeps, checkRunRoute } from './routes/check-run.ts';
+import { checkRunRoute } from './routes/check-run.ts';
 import { openaiRoutes } from './routes/openai.ts';
 import { pushRoutes } from './routes/push.ts';
 import { runRoutes } from './routes/runs.ts';
+import { startRunRoutes } from './routes/start-run.ts';
 import { systemRoutes } from './routes/system.ts';
 import type { ServedModels } from './served-model.ts';
+import type { ServedStartOptions, StartedTraining } from './start-training.ts';
+import type { TrainingCheckOptions } from './training-check.ts';
 import { validateRequest } from './validate-request.ts';
 import { chatSocketRoute, isChatSocketUpgrade } from './websocket/chat-socket-route.ts';
 import type { SocketLimits } from './websocket/limits.ts';
@@ -32,7 +38,10 @@ import type { SocketLimits } from './websocket/limits.ts';
 export interface ServerDeps {
   readonly models: ServedModels;
   readonly trainings: Trainings;
-  readonly checkTraining: CheckRunDeps['checkTraining'];
+  /** Checks a training and starts nothing. */
+  readonly checkTraining: (recipe: Recipe, options: TrainingCheckOptions) => Promise<TrainingCheck>;
+  /** Checks a training, and registers its run. */
+  readonly startTraining: (recipe: Recipe, options: ServedStartOptions) => Promise<Pick<StartedTraining, 'run' | 'isNew'>>;
   readonly pushes: Pushes;
   /** Where the evaluations stand that are under way. */
   readonly evaluations: EvaluationSource;
@@ -62,6 +71,7 @@ export interface ServerDeps {
 export interface AppDeps extends ServerDeps {
   readonly metrics: Metrics;
   readonly queues: AnswerQueues;
+  readonly checkQueue: CheckQueue;
   /** For work that is asked for within one connection; whole requests are counted already. */
   readonly rateLimits: RateLimits;
 }
@@ -129,12 +139,13 @@ export async function buildApp(serverDeps: ServerDeps): Promise<FastifyInstance>
   });
   const metrics = new Metrics(serverDeps.models, serverDeps.trainings, serverDeps.evaluations);
   guard(app, { access: new Access(serverDeps), rateLimits, drain, metrics });
-  const deps: AppDeps = { ...serverDeps, metrics, rateLimits, queues: new AnswerQueues() };
+  const deps: AppDeps = { ...serverDeps, metrics, rateLimits, queues: new AnswerQueues(), checkQueue: new CheckQueue(drain) };
   await describeApp(app);
   await app.register(systemRoutes(deps));
   await app.register(openaiRoutes(deps));
   await app.register(runRoutes(deps));
-  await app.register(checkRunRoute({ home: deps.trainings.home, checkTraining: deps.checkTraining }));
+  await app.register(startRunRoutes(deps));
+  await app.register(checkRunRoute(deps));
   await app.register(pushRoutes(deps));
   await app.register(chatSocketRoute(deps));
   return app;

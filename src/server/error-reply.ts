@@ -10,6 +10,8 @@ import {
   OSLER_ERR_REQUEST_UNSUPPORTED,
   type OslerError,
 } from '../core/errors.ts';
+import type { CheckFinding } from '../core/schema/training-check.ts';
+import { findingsOf } from './refused-training.ts';
 import { retryAfterOf, saysWhenToRetry } from './retry-after.ts';
 import { isFieldError } from './validate-request.ts';
 
@@ -23,12 +25,15 @@ export interface ErrorBody {
     /** Of a prompt that is too long, as llama-server tells it. */
     readonly n_prompt_tokens?: number;
     readonly n_ctx?: number;
+    /** Of a training that was refused: everything that its check found. */
+    readonly findings?: readonly CheckFinding[];
   };
 }
 
 /** The body for any thrown value. What is not from the catalogue shows a request id and nothing else: no stack, path, prompt or patient text. */
 export function errorBodyOf(error: unknown, requestId: string): { status: number; body: ErrorBody } {
   const known = knownErrorOf(error, requestId);
+  const findings = findingsOf(error);
   return {
     status: known.statusCode,
     body: {
@@ -38,6 +43,7 @@ export function errorBodyOf(error: unknown, requestId: string): { status: number
         param: paramOf(error),
         code: known.code,
         ...lengthsOf(known),
+        ...(findings !== undefined && { findings }),
       },
     },
   };

@@ -2,6 +2,7 @@ import fastifySwagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { CheckFinding } from '../core/schema/training-check.ts';
 import { packageVersion } from '../core/package-version.ts';
 
 /** Chapters of the description. */
@@ -24,6 +25,7 @@ export const ErrorReply = z
       code: z.string().describe('see docs/errors.md'),
       n_prompt_tokens: z.int().optional().describe('of a prompt that is too long'),
       n_ctx: z.int().optional().describe('tokens that the context holds'),
+      findings: z.array(CheckFinding).optional().describe('of a training that was refused: everything that its check found'),
     }),
   })
   .meta({ id: 'Error' });
@@ -39,6 +41,7 @@ const errors = {
   415: 'the body is no JSON',
   421: 'the host is not this server',
   422: 'the model or its template cannot take it',
+  424: 'what it needs is missing, or too small',
   429: 'too many requests; Retry-After says when to try again',
   499: 'the client left',
   500: 'the server failed; its log has the request’s id',

@@ -9,6 +9,8 @@ export interface RunFolder {
   readonly heldOutRows: string;
   readonly job: string;
   readonly source: string;
+  /** What the check before the run found. */
+  readonly check: string;
   /** Trainer's events, one JSON a line. */
   readonly events: string;
   /** What is told of the run on this side (a lost connection), as events; those of a trainer elsewhere are a copy of its own. */
@@ -24,7 +26,11 @@ export interface RunFolder {
 
 /** Paths under `<home>/runs/<id>/`. Nothing is created. */
 export function runFolder(home: string, id: string): RunFolder {
-  const root = path.join(home, 'runs', id);
+  return runFiles(path.join(home, 'runs', id));
+}
+
+/** The files of a run in any folder: a check makes some of them before there is a run. */
+export function runFiles(root: string): RunFolder {
   return {
     root,
     recipe: path.join(root, 'recipe.json'),
@@ -33,6 +39,7 @@ export function runFolder(home: string, id: string): RunFolder {
     heldOutRows: path.join(root, 'heldout.jsonl'),
     job: path.join(root, 'job.json'),
     source: path.join(root, 'source.json'),
+    check: path.join(root, 'check.json'),
     events: path.join(root, 'events.jsonl'),
     notices: path.join(root, 'notices.jsonl'),
     remote: path.join(root, 'remote.json'),

@@ -47,8 +47,15 @@ export class RunStore {
       )
       .run(id, JSON.stringify(recipe), launcher, Number(isDryRun), idempotencyKey, now, now, now);
     if (Number(result.changes) === 1) return { run: this.get(id), isNew: true };
-    const row = this.#database.prepare('SELECT id FROM runs WHERE idempotency_key = ?').get(idempotencyKey);
-    return { run: this.get(String(row?.['id'])), isNew: false };
+    const run = idempotencyKey === null ? undefined : this.findByKey(idempotencyKey);
+    if (run === undefined) throw new OSLER_ERR_NOT_FOUND('run', id);
+    return { run, isNew: false };
+  }
+
+  /** The run that was added with an idempotency key, or undefined. */
+  findByKey(idempotencyKey: string): Run | undefined {
+    const row = this.#database.prepare(`${rows} WHERE idempotency_key = ?`).get(idempotencyKey);
+    return row === undefined ? undefined : runOf(row);
   }
 
   /** Throws OSLER_ERR_NOT_FOUND. */

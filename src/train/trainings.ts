@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isOslerError, messageOf, OSLER_ERR_INTERRUPTED, OSLER_ERR_RUN_STATE } from '../core/errors.ts';
@@ -6,10 +7,12 @@ import { createDatedId } from '../core/ids.ts';
 import type { Recipe } from '../core/schema/recipe.ts';
 import { isEnded, type Run, type RunState } from '../core/schema/run.ts';
 import type { TrainEvent } from '../core/schema/train-event.ts';
-import { prepareData } from './data/prepare-data.ts';
+import { TrainingCheck } from '../core/schema/training-check.ts';
+import { readJsonFile } from '../core/read-json-file.ts';
 import { checkExportTools } from './export/llama-quantize.ts';
 import { followEvents } from './event-file.ts';
 import { finishRun } from './finish-run.ts';
+import { type CheckedInput, freezeChecked } from './freeze-input.ts';
 import { locateTemplate } from './locate-template.ts';
 import { checkModelRef } from './resolve-model.ts';
 import { readRemoteCopy, removeRemoteCopy } from './remote-copy.ts';
@@ -58,9 +61,8 @@ export class Trainings {
     return this.#deps.runs.list();
   }
 
-  /** Checks what users get wrong, rows, template, launcher and the base's name, before a run exists. Throws what `execute` would. */
+  /** Checks template, launcher, the base's name and the tools of the export before a run exists. Throws what `execute` would. */
   async check(recipe: Recipe, launcher = 'local', signal?: AbortSignal): Promise<void> {
-    await prepareData(recipe.data, { config: this.#deps.config, signal });
     locateTemplate(recipe.template);
     checkModelRef(recipe.base.ref, this.#deps.models);
     await this.#deps.launcher(launcher);
@@ -70,6 +72,44 @@ export class Trainings {
   /** Registers a run; `execute` does the work. The same key gives the same run and trains once. */
   create(recipe: Recipe, idempotencyKey: string | null = null, options: AddOptions = {}): { run: Run; isNew: boolean } {
     return this.#deps.runs.add(createDatedId('run', this.#deps.clock.now()), recipe, idempotencyKey, options);
+  }
+
+  /**
+   * Registers a run on rows and template as they were checked, whatever their files hold by the time it begins.
+   *
+   * @throws OSLER_ERR_DISK_FULL
+   */
+  async createChecked(
+    recipe: Recipe,
+    checked: CheckedInput,
+    idempotencyKey: string | null,
+    options: AddOptions,
+  ): Promise<{ run: Run; isNew: boolean }> {
+    const id = createDatedId('run', this.#deps.clock.now());
+    const folder = this.folder(id);
+    let isKept = false;
+    try {
+      // Before anybody can see the run and take it up.
+      await freezeChecked(recipe, folder, checked);
+      const added = this.#deps.runs.add(id, recipe, idempotencyKey, options);
+      isKept = added.isNew;
+      return added;
+    } catch (error) {
+      throw await diskFullOf(error, this.home, fewBytes);
+    } finally {
+      if (!isKept) await rm(folder.root, { recursive: true, force: true });
+    }
+  }
+
+  /** The run that was registered with an idempotency key, or undefined. */
+  findByKey(idempotencyKey: string): Run | undefined {
+    return this.#deps.runs.findByKey(idempotencyKey);
+  }
+
+  /** What the check before a run found; undefined where there was none, as in earlier releases. */
+  async checkOf(id: string): Promise<TrainingCheck | undefined> {
+    this.get(id);
+    return await readJsonFile(this.folder(id).check, TrainingCheck);
   }
 
   /** Takes a run to its end, from wherever it is. Throws what stopped it; the run's state says so too. */

@@ -1,11 +1,27 @@
-import { describe, expect, it } from 'vitest';
+import path from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../src/core/clock.ts';
+import { SshLauncher } from '../../src/core/schema/launcher.ts';
 import { openStore } from '../../src/core/store.ts';
 import { checkTraining } from '../../src/server/training-check.ts';
+import { openLauncher } from '../../src/train/launchers/open-launcher.ts';
+import { SshLauncher as SshTrainerLauncher } from '../../src/train/launchers/ssh-launcher.ts';
 import { ModelStore } from '../../src/train/model-store.ts';
 import { resolveRecipe } from '../../src/train/recipe.ts';
+import { RunStore } from '../../src/train/run-store.ts';
+import { trainerPython } from '../integration/support/prepared-run.ts';
+import { Sshd, whyNoSshd } from '../support/sshd.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { testConfig } from '../support/test-home.ts';
 
-const deps = { config: testConfig(), models: new ModelStore(openStore(':memory:')) };
+const config = testConfig();
+const database = openStore(':memory:');
+const deps = {
+  config,
+  models: new ModelStore(database),
+  runs: new RunStore(database, systemClock),
+  launcher: async (name: string) => await openLauncher(name, config),
+};
 
 describe('a check with the real trainer and the small real model', () => {
   it('counts the rows that the limit cuts, and proposes the length that would cut none', { timeout: 300_000 }, async () => {
@@ -22,5 +38,32 @@ describe('a check with the real trainer and the small real model', () => {
     const mended = await checkTraining(long, deps);
     expect(mended.host?.rows?.truncated).toBe(0);
     expect(mended.findings.filter(({ level }) => level !== 'note')).toEqual([]);
+  });
+
+  it('asks the real trainer of another machine, as far as config and tokenizer tell', { timeout: 300_000 }, async ({ skip }) => {
+    const reason = await whyNoSshd();
+    if (reason !== undefined) skip(reason);
+    const folder = temporaryFolder();
+    const sshd = await Sshd.create(folder);
+    await sshd.start();
+    onTestFinished(async () => await sshd.stop());
+    const settings = SshLauncher.parse({
+      kind: 'ssh',
+      host: '127.0.0.1',
+      port: sshd.port,
+      identityFile: sshd.userKey,
+      knownHostsFile: sshd.knownHosts,
+      python: trainerPython,
+      workDir: path.join(folder, 'work'),
+    });
+    const launcher = async (name: string) =>
+      new SshTrainerLauncher(name, settings, { home: folder, secrets: {}, patience: { firstMs: 20, mostMs: 200, tries: 3 } });
+    const recipe = await resolveRecipe({ preset: 'smoke' });
+    const [there, here] = [await checkTraining(recipe, { ...deps, launcher }, { launcher: 'gpu' }), await checkTraining(recipe, deps)];
+    expect(there.host?.rows).toEqual(here.host?.rows);
+    expect(there.host?.memory?.terms).toEqual(here.host?.memory?.terms);
+    expect(there.host?.disk?.stages.map(({ name }) => name)).toEqual(['checkpoints', 'adapter', 'merged']);
+    expect([...(there.host?.disk?.stages ?? []), ...(there.host?.disk?.elsewhere ?? [])]).toEqual(here.host?.disk?.stages);
+    expect(there.findings.filter(({ level }) => level === 'error')).toEqual([]);
   });
 });

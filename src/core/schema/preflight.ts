@@ -35,6 +35,12 @@ export const PreflightFinding = z.strictObject({
 });
 export type PreflightFinding = z.infer<typeof PreflightFinding>;
 
+const DiskStage = z.strictObject({
+  name: z.enum(['checkpoints', 'adapter', 'merged', 'gguf', 'adapterGguf']),
+  bytes,
+  description: z.string(),
+});
+
 /**
  * What the host that trains knows before it trains: the single line that `python -m osler_trainer preflight --job JOB`
  * writes to stdout, exit code 0 whatever the findings are. A job that is not valid ends with exit code 2 and a `failed`
@@ -73,7 +79,7 @@ export const Preflight = z.strictObject({
     .strictObject({
       terms: z.array(z.strictObject({ name: z.string(), bytes, description: z.string() })).describe('what the memory goes to'),
       neededBytes: bytes.describe('sum of the terms'),
-      freeBytes: bytes.nullable().describe('device memory on CUDA, RAM elsewhere'),
+      freeBytes: bytes.nullable().describe('device memory on CUDA, RAM elsewhere; all of it where the run waits for others to end'),
       largestBatch: count.nullable().describe('rows of base.maxLengthTokens a device that fit; null: the free memory is not known'),
       largestLengthTokens: count.nullable().describe('tokens a row that fit at trainer.perDeviceBatchSize; null likewise'),
     })
@@ -81,13 +87,8 @@ export const Preflight = z.strictObject({
     .describe('estimate for one device'),
   disk: z
     .strictObject({
-      stages: z.array(
-        z.strictObject({
-          name: z.enum(['checkpoints', 'adapter', 'merged', 'gguf', 'adapterGguf']),
-          bytes,
-          description: z.string(),
-        }),
-      ),
+      stages: z.array(DiskStage).describe('on the disk of the host'),
+      elsewhere: z.array(DiskStage).describe('exports that another machine makes of what it fetches'),
       neededBytes: bytes.describe('sum of the stages'),
       freeBytes: bytes.describe('of the file system of outputDir'),
     })

@@ -1,45 +1,22 @@
-import type { FastifyBaseLogger } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { digestOfJson } from '../../core/digest.ts';
-import { messageOf, OSLER_ERR_IDEMPOTENCY_KEY } from '../../core/errors.ts';
 import { Run } from '../../core/schema/run.ts';
-import { resolveRecipe } from '../../train/recipe.ts';
 import type { AppDeps } from '../app.ts';
 import { describeRoute, eventStream, json } from '../openapi.ts';
-import { checkServicePaths } from '../service-paths.ts';
 import { sseBlock, sseHeaders, sseStream } from '../sse.ts';
-
-/** Body of POST /api/runs: a preset and what to change in it. */
-export const StartRun = z.strictObject({
-  preset: z.string().min(1).default('smoke'),
-  data: z.string().min(1).optional(),
-  base: z.string().min(1).optional(),
-  set: z.record(z.string(), z.unknown()).default({}),
-  launcher: z.string().min(1).default('local').describe('where to train: local, or a name of launchers.json'),
-  dryRun: z.boolean().default(false).describe('emit the events of a run without training; makes no model'),
-});
+import { takeUpRun } from '../take-up-run.ts';
 
 /** What needs no settings is asked for with `{}`: a page of a foreign site may post anything but JSON. */
 const NoSettings = z.strictObject({});
 
 const RunParams = z.object({ id: z.string().min(1) });
 
-/** Starting, following, stopping, resuming and cancelling trainings. */
+/** Following, stopping, resuming and cancelling trainings. */
 export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {
   const { trainings } = deps;
   const list = describeRoute(
     {},
     { tag: 'runs', summary: 'Lists all trainings', response: { 200: json(z.looseObject({ runs: z.array(Run) }), 'the trainings') } },
-  );
-  const start = describeRoute(
-    { body: StartRun },
-    {
-      tag: 'runs',
-      summary: 'Starts a training',
-      description: 'With the header `Idempotency-Key` a repeated request trains once.',
-      response: { 200: json(Run, 'the training that this key had started'), 202: json(Run, 'the training') },
-    },
   );
   const one = describeRoute(
     { params: RunParams },
@@ -78,53 +55,26 @@ export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {
       response: { 200: { description: 'server-sent events', content: eventStream } },
     },
   );
-  /** Works on a run in the background, where nobody does. */
-  const takeUp = (id: string, log: FastifyBaseLogger): void => {
-    if (trainings.isAbandoned(id))
-      trainings.execute(id).catch((error: unknown) => log.warn({ run: id, reason: messageOf(error) }, 'run ended early'));
-  };
   return async (app) => {
     app.get('/api/runs', { schema: list }, async () => ({ runs: trainings.list() }));
-
-    app.post('/api/runs', { schema: start }, async (request, reply) => {
-      const { preset, data, base, set, launcher, dryRun } = request.body;
-      // A recipe file would be read from the server's disk: presets only.
-      const recipe = await resolveRecipe({
-        preset: preset.replaceAll(/[/\\]|\.json$/g, '?'),
-        set: { ...(data !== undefined && { 'data.ref': data }), ...(base !== undefined && { 'base.ref': base }), ...set },
-      });
-      checkServicePaths(recipe, trainings.home);
-      await trainings.check(recipe, launcher);
-      const key = request.headers['idempotency-key'];
-      const asked = { recipe, launcher, isDryRun: dryRun };
-      const { run, isNew } = trainings.create(recipe, typeof key === 'string' && key !== '' ? key : null, asked);
-      const known = { recipe: run.recipe, launcher: run.launcher, isDryRun: run.isDryRun };
-      if (!isNew && digestOfJson(known) !== digestOfJson(asked)) throw new OSLER_ERR_IDEMPOTENCY_KEY(key, run.id);
-      // Not only a new one: a server may have died between writing down a run and working on it.
-      takeUp(run.id, request.log);
-      return await reply
-        .status(isNew ? 202 : 200)
-        .header('location', `/api/runs/${run.id}`)
-        .send(run);
-    });
 
     app.get('/api/runs/:id', { schema: one }, async (request) => trainings.get(request.params.id));
 
     app.delete('/api/runs/:id', { schema: cancel }, async (request) => {
       const run = trainings.cancel(request.params.id);
-      takeUp(run.id, request.log);
+      takeUpRun(trainings, run.id, request.log);
       return run;
     });
 
     app.post('/api/runs/:id/stop', { schema: stop }, async (request, reply) => {
       const run = trainings.stop(request.params.id);
-      takeUp(run.id, request.log);
+      takeUpRun(trainings, run.id, request.log);
       return await reply.status(202).send(run);
     });
 
     app.post('/api/runs/:id/resume', { schema: resume }, async (request, reply) => {
       const run = await trainings.resume(request.params.id);
-      takeUp(run.id, request.log);
+      takeUpRun(trainings, run.id, request.log);
       return await reply.status(202).send(run);
     });
 

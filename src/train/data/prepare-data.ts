@@ -33,7 +33,8 @@ export interface ExaminedDataset {
  * OSLER_ERR_FILE_NOT_FOUND, OSLER_ERR_USAGE, OSLER_ERR_HUB_*
  */
 export async function prepareData(data: Recipe['data'], deps: LocateDeps): Promise<PreparedData> {
-  const dataset = await examineDataset(data, deps);
+  const located = await locateDataset(data, deps);
+  const dataset: ExaminedDataset = { located, examination: await examineData(located.files, data) };
   throwDataProblems(data, dataset.examination);
   const { rows } = dataset.examination;
   return {
@@ -41,12 +42,6 @@ export async function prepareData(data: Recipe['data'], deps: LocateDeps): Promi
     heldOut: rows.heldOut.map(({ row }) => row),
     source: await sourceOf(data, dataset),
   };
-}
-
-/** Finds and reads the rows of a recipe; bad ones are told, not thrown. */
-export async function examineDataset(data: Recipe['data'], deps: LocateDeps): Promise<ExaminedDataset> {
-  const located = await locateDataset(data, deps);
-  return { located, examination: await examineData(located.files, data) };
 }
 
 /** Throws what keeps an examined data set from being trained on; all problems of a kind together. */
@@ -98,7 +93,8 @@ function throwProblems(name: string, problems: readonly DataProblem[]): void {
   throw new OSLER_ERR_DATA_ROWS(name, new Set(problems.map(({ place }) => place)).size, problemLines(problems).join('\n'));
 }
 
-async function sourceOf(data: Recipe['data'], { located, examination }: ExaminedDataset): Promise<RunSource['data']> {
+/** What source.json keeps of rows that were read: their files with checksums, and what was left out. */
+export async function sourceOf(data: Recipe['data'], { located, examination }: ExaminedDataset): Promise<RunSource['data']> {
   const files = await Promise.all(
     examination.files.map(async ({ file, format, rows }) => ({
       name: path.basename(file),

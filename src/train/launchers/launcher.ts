@@ -1,5 +1,7 @@
 import type { TrainerHandle } from '../../core/schema/run.ts';
 import type { TrainEvent } from '../../core/schema/train-event.ts';
+import type { TrainJob } from '../../core/schema/train-job.ts';
+import type { Circumstances, HostReply } from '../preflight/ask-trainer.ts';
 import type { RunFolder } from '../run-folder.ts';
 import type { ContentFolder } from './content-folder.ts';
 import type { ReportStep } from '../python-environment.ts';
@@ -15,6 +17,15 @@ export interface StartOptions {
   /** Numbers of the launcher's slots that this run holds, from 0: which GPUs it may use, where there are any. */
   readonly slots: readonly number[];
   readonly startedAt: string;
+  readonly onStep?: ReportStep | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What is asked before there is a run: everything in `folder` that the job names is written already. */
+export interface HostQuestion {
+  readonly folder: Pick<RunFolder, 'root' | 'job'>;
+  readonly job: TrainJob;
+  readonly circumstances: Circumstances;
   readonly onStep?: ReportStep | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -36,6 +47,8 @@ export interface Launcher {
   readonly name: string;
   /** Runs at once: GPUs, or 1 on a machine without. */
   slots(): Promise<number>;
+  /** Asks the trainer there about a job before there is a run. Left out: it cannot be asked without being given the job. */
+  askTrainer?(question: HostQuestion): Promise<HostReply>;
   /** Brings the input there and starts the trainer. */
   start(options: StartOptions): Promise<TrainerHandle>;
   /** Whether that very trainer is still running. */

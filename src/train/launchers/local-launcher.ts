@@ -3,7 +3,8 @@ import type { TrainerHandle } from '../../core/schema/run.ts';
 import { findTrainer, isTrainerAlive, killTrainer, startTrainer, stopTrainer } from '../trainer-process.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { listCudaDevices } from './cuda-devices.ts';
-import type { Launcher, StartOptions } from './launcher.ts';
+import { askTrainer, type HostReply } from '../preflight/ask-trainer.ts';
+import type { HostQuestion, Launcher, StartOptions } from './launcher.ts';
 
 /** What a local launcher needs of the machine. */
 export interface LocalLauncherDeps {
@@ -25,6 +26,11 @@ export class LocalLauncher implements Launcher {
 
   async slots(): Promise<number> {
     return Math.max(1, (await this.#listDevices()).length);
+  }
+
+  async askTrainer({ folder, circumstances, onStep, signal }: HostQuestion): Promise<HostReply> {
+    const python = await this.#deps.python({ onStep, signal });
+    return await askTrainer({ python, job: folder.job, circumstances, signal });
   }
 
   async start({ folder, startedAt, processes, slots, onStep, signal }: StartOptions): Promise<TrainerHandle> {

@@ -4,13 +4,15 @@ import path from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import type { RayLauncher as RaySettings } from '../../core/schema/launcher.ts';
 import type { TrainerHandle } from '../../core/schema/run.ts';
+import type { HostReply } from '../preflight/ask-trainer.ts';
 import { trainerSettings, trainerSources } from '../python-environment.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { type ArtifactSource, fetchArtifacts } from './fetch-artifacts.ts';
-import type { Launcher, RemoteFiles, StartOptions, TrainedArtifact } from './launcher.ts';
+import type { HostQuestion, Launcher, RemoteFiles, StartOptions, TrainedArtifact } from './launcher.ts';
 import { Outage } from './outage.ts';
 import { defaultPatience, type Patience, retry } from './patience.ts';
 import { RayClient, type RayJob } from './ray-client.ts';
+import { askRayCluster } from './ray-preflight.ts';
 import { listTracking, RayStorage } from './ray-storage.ts';
 import { jobName, logName } from './run-names.ts';
 import { quoteForShell } from './shell-quote.ts';
@@ -25,6 +27,8 @@ export interface RayLauncherDeps {
   readonly patience?: Patience;
   /** How long a look at a job that is alive stands, in milliseconds. */
   readonly pollMs?: number;
+  /** How long a question waits for the resources of a run, in milliseconds. */
+  readonly roomMs?: number;
 }
 
 type RayTrainer = Extract<TrainerHandle, { kind: 'ray' }>;
@@ -33,6 +37,8 @@ type RayTrainer = Extract<TrainerHandle, { kind: 'ray' }>;
 const stopSeconds = 600;
 /** A little less than whoever follows a trainer waits between two looks. */
 const defaultPollMs = 900;
+/** Ray starts a job in some seconds; one that waits longer waits for resources. */
+const defaultRoomMs = 60_000;
 /** Runs are handed to Ray, which lets them wait for their resources; more than these wait here. */
 const slotsWithoutGpus = 1;
 
@@ -68,6 +74,21 @@ export class RayLauncher implements Launcher {
       if (!isConnectionFailure(error)) throw error;
       return 1;
     }
+  }
+
+  /** By a job of its own, with the resources of the run. */
+  async askTrainer(question: HostQuestion): Promise<HostReply> {
+    const { python, gpus, threads } = this.#settings;
+    return await askRayCluster(question, {
+      name: this.name,
+      client: this.#client,
+      storage: this.#storage,
+      sources: this.#deps.sources ?? trainerSources,
+      python,
+      gpus,
+      threads,
+      roomMs: this.#deps.roomMs ?? defaultRoomMs,
+    });
   }
 
   /** Each start of a run is a job of its own number; one whose job is alive is followed instead. */

@@ -30,6 +30,21 @@ export class RayStorage {
     return path.join(this.#root, 'runs', path.basename(folder.root));
   }
 
+  /** A folder of a check's own in it, which whoever makes it removes. */
+  checkFolder(id: string): string {
+    return path.join(this.#root, 'checks', id);
+  }
+
+  /** Whether a folder of this machine is in it, so that the workers have it too. */
+  holds(folder: string): boolean {
+    return folder.startsWith(this.#root + path.sep);
+  }
+
+  /** Copies the trainer's sources, where they are not there yet; gives their folder. */
+  async putSources(sources: string, signal?: AbortSignal): Promise<string> {
+    return await this.#put('sources', await sourcesFolder(sources), signal);
+  }
+
   /** @throws OSLER_ERR_LAUNCHER_UNSUITABLE where this machine cannot write there */
   async check(): Promise<void> {
     await access(this.#root, constants.W_OK | constants.X_OK).catch(() => {
@@ -50,9 +65,9 @@ export class RayStorage {
     const there = this.runFolder(folder);
     await mkdir(there, { recursive: true });
     const job = await readTrainJob(folder);
-    const sources = await this.#put('sources', await sourcesFolder(from.sources), signal);
+    const sources = await this.putSources(from.sources, signal);
     let base = basePath;
-    if (path.isAbsolute(basePath) && existsSync(basePath) && !basePath.startsWith(this.#root + path.sep)) {
+    if (path.isAbsolute(basePath) && existsSync(basePath) && !this.holds(basePath)) {
       onStep?.(`copy the base model to "${this.#root}", where it is not there yet`);
       base = await this.#put('models', options.baseContent ?? (await baseFolder(basePath, signal)), signal);
     }

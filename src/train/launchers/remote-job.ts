@@ -21,7 +21,7 @@ export async function readTrainJob(folder: RunFolder): Promise<TrainJob> {
  * @param there absolute path of the run's folder on that machine, POSIX
  * @param basePath folder of the base there, or a Hub id
  */
-export function remoteJob(job: TrainJob, folder: RunFolder, there: string, basePath: string, threads: number): RemoteJob {
+export function remoteJob(job: TrainJob, folder: Pick<RunFolder, 'root'>, there: string, basePath: string, threads: number): RemoteJob {
   const files: string[] = [];
   const moved = Object.entries(job).map(([key, value]) => {
     if (typeof value !== 'string' || (value !== folder.root && !value.startsWith(folder.root + path.sep))) return [key, value] as const;

@@ -76,13 +76,14 @@ export async function matchLogs(host: SshHost, there: string, isSame: readonly b
   if (uploads.length > 0) await host.persist(async () => await uploadFiles(host, uploads, { signal }), { signal });
 }
 
-async function sendFolder(
+/** Brings a folder to the host under the digest of its content, once for all that need it; gives its place there. */
+export async function sendFolder(
   host: SshHost,
   { workDir, freeBytes }: HostDescription,
   kind: 'sources' | 'models',
   content: ContentFolder,
   beyondBytes: number,
-  { onStep, signal }: StartOptions,
+  { onStep, signal }: Pick<StartOptions, 'onStep' | 'signal'>,
 ): Promise<string> {
   const folder = path.posix.join(workDir, kind, content.digest);
   // Two machines may send the same model at once, and two runs of this one.

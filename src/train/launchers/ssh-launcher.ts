@@ -3,11 +3,12 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { SshLauncher as SshSettings } from '../../core/schema/launcher.ts';
 import type { TrainerHandle } from '../../core/schema/run.ts';
+import type { HostReply } from '../preflight/ask-trainer.ts';
 import { trainerSettings, trainerSources } from '../python-environment.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { type ArtifactSource, fetchArtifacts } from './fetch-artifacts.ts';
 import { checkHost, packagesOf } from './host-description.ts';
-import type { Launcher, RemoteFiles, StartOptions, TrainedArtifact } from './launcher.ts';
+import type { HostQuestion, Launcher, RemoteFiles, StartOptions, TrainedArtifact } from './launcher.ts';
 import { briefly, defaultPatience } from './patience.ts';
 import { readTrainJob } from './remote-job.ts';
 import { eventsName, jobName, logName, trackingName } from './run-names.ts';
@@ -15,6 +16,7 @@ import { isConnectionFailure } from './ssh-failure.ts';
 import { SshFollower, type SshTrainer } from './ssh-follower.ts';
 import { SshHost, type SshHostOptions } from './ssh-host.ts';
 import { beginningOf, matchLogs, sendInput } from './ssh-input.ts';
+import { askSshHost } from './ssh-preflight.ts';
 import { trainerArguments } from './trainer-arguments.ts';
 
 export interface SshLauncherDeps extends Omit<SshHostOptions, 'patience'>, Partial<Pick<SshHostOptions, 'patience'>> {
@@ -67,6 +69,11 @@ export class SshLauncher implements Launcher {
       if (!isConnectionFailure(error)) throw error;
     }
     return this.#slots ?? 1;
+  }
+
+  /** Sends what the job names, but no weights, and the trainer's sources, which a run finds there. */
+  async askTrainer(question: HostQuestion): Promise<HostReply> {
+    return await askSshHost(this.host, question, { sources: this.#sources, secrets: this.#secrets });
   }
 
   /** A trainer of this run that is alive there already is not started again: it is the one to follow. */

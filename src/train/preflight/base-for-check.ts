@@ -3,11 +3,14 @@ import path from 'node:path';
 import { parseHubId } from '../../core/hub/hub-id.ts';
 import { downloadSnapshot } from '../../core/hub/snapshot.ts';
 import { listKnownModels } from '../known-models.ts';
-import { requireTransformers, resolveModel, type ResolveModelDeps } from '../resolve-model.ts';
+import type { ModelStore } from '../model-store.ts';
+import { isKnownHere, requireTransformers, resolveModel, type ResolveModelDeps } from '../resolve-model.ts';
+import { isSmallBaseFile } from './small-base-file.ts';
 
-/** What tells a model's shape and its tokenizer, without its weights. */
-const smallFiles =
-  /^(?:config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|model\.safetensors\.index)\.json$|^(?:tokenizer\.model|merges\.txt|vocab\.txt|chat_template\.jinja)$/;
+/** Whether another machine that trains fetches a base by itself: gigabytes of weights need not pass through this one. */
+export function isFetchedThere(ref: string, models: ModelStore): boolean {
+  return parseHubId(ref) !== undefined && !isKnownHere(ref, models);
+}
 
 /**
  * A folder with the base's config and tokenizer. Of a model on the Hub nothing else is fetched: gigabytes of weights would be
@@ -37,7 +40,7 @@ export async function baseForCheck(
     cacheDir: path.join(deps.config.home, 'cache/hub'),
     select: (file, bytes) => {
       if (file.endsWith('.safetensors')) weights.set(file, bytes);
-      return smallFiles.test(file);
+      return isSmallBaseFile(file);
     },
     signal: deps.signal,
   });

@@ -17,10 +17,10 @@ async function write(name: string, content: string | Buffer): Promise<string> {
   return path.join(home, name);
 }
 
-/** One clear error with its code, and no stack trace. */
+/** One clear error with its code, after the steps that were begun, and no stack trace. */
 function expectClear(result: CliResult, exitCode: number, code: string): void {
   expect(result.exitCode, result.stderr).toBe(exitCode);
-  expect(result.stderr).toMatch(new RegExp(`^osler: .*\\[${code}\\]$`, 's'));
+  expect(result.stderr).toMatch(new RegExp(`^(?:▸ [^\\n]*\\n)*osler: .*\\[${code}\\]$`, 's'));
   expect(result.stderr).not.toMatch(/^ +at |unexpected failure|node_modules/m);
   expect(result.stdout).toBe('');
 }

@@ -7,6 +7,7 @@ import { messageOf } from '../../../src/core/errors.ts';
 import { Run } from '../../../src/core/schema/run.ts';
 import { TrainEvent } from '../../../src/core/schema/train-event.ts';
 import { readEvents } from '../../../src/train/event-file.ts';
+import { StartedRun } from '../../../src/server/routes/start-run.ts';
 import { ensurePython } from '../../../src/train/python-environment.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Service, startService } from '../support/service.ts';
@@ -86,7 +87,7 @@ describe('a training started by the service, dry', () => {
     const service = await startService();
     const reply = await post(service, { dryRun: true, base, set: { 'trainer.maxSteps': 30 } });
     expect(reply.statusCode, reply.body).toBe(202);
-    const { id, state: firstState } = Run.parse(reply.json());
+    const { id, state: firstState } = StartedRun.parse(reply.json());
     expect(reply.headers['location']).toBe(`/api/runs/${id}`);
 
     const states = new Set<string>([firstState]);
@@ -124,18 +125,18 @@ describe('a training started by the service, dry', () => {
     const body = { dryRun: true, base, set: { 'trainer.maxSteps': 5 } };
     const replies = await Promise.all([post(service, body, 'key-1'), post(service, body, 'key-1')]);
     expect(replies.map((reply) => reply.statusCode).toSorted((a, b) => a - b)).toEqual([200, 202]);
-    const [first, second] = replies.map((reply) => Run.parse(reply.json()).id);
+    const [first, second] = replies.map((reply) => StartedRun.parse(reply.json()).id);
     expect(second).toBe(first);
     await ended(service, first ?? '', 'done');
 
     const again = await post(service, body, 'key-1');
     expect(again.statusCode).toBe(200);
-    expect(Run.parse(again.json())).toMatchObject({ id: first, state: 'done' });
+    expect(StartedRun.parse(again.json())).toMatchObject({ id: first, state: 'done' });
     expect(await listRuns(service)).toHaveLength(1);
     const events = await readEvents(service.trainings.folder(first ?? '').events);
     expect(events.filter((event) => event.type === 'started')).toHaveLength(1);
 
-    const other = Run.parse((await post(service, body, 'key-2')).json());
+    const other = StartedRun.parse((await post(service, body, 'key-2')).json());
     expect(other.id).not.toBe(first);
     await ended(service, other.id, 'done');
   });
@@ -147,7 +148,7 @@ describe('a training started by the service, dry', () => {
     const servers = [await startService({ home }), await startService({ home })];
     const replies = await Promise.all(servers.map(async (server) => await post(server, body, 'key-1')));
     expect(replies.map((reply) => reply.statusCode).toSorted((a, b) => a - b)).toEqual([200, 202]);
-    const ids = replies.map((reply) => Run.parse(reply.json()).id);
+    const ids = replies.map((reply) => StartedRun.parse(reply.json()).id);
     expect(new Set(ids).size).toBe(1);
     for (const server of servers) {
       await ended(server, ids[0] ?? '', 'done');
@@ -157,7 +158,7 @@ describe('a training started by the service, dry', () => {
     const restarted = await startService({ home });
     const again = await post(restarted, body, 'key-1');
     expect(again.statusCode).toBe(200);
-    expect(Run.parse(again.json())).toMatchObject({ id: ids[0], state: 'done' });
+    expect(StartedRun.parse(again.json())).toMatchObject({ id: ids[0], state: 'done' });
     expect(await listRuns(restarted)).toHaveLength(1);
     const events = await readEvents(restarted.trainings.folder(ids[0] ?? '').events);
     expect(events.filter((event) => event.type === 'started')).toHaveLength(1);
@@ -168,7 +169,7 @@ describe('a training started by the service, dry', () => {
     async (change) => {
       const service = await startService();
       const body = { dryRun: true, base, set: { 'trainer.maxSteps': 1 } };
-      const first = Run.parse((await post(service, body, 'key-1')).json());
+      const first = StartedRun.parse((await post(service, body, 'key-1')).json());
       const reply = await post(service, { ...body, ...change }, 'key-1');
       expect(reply.statusCode).toBe(409);
       const { error } = ErrorReply.parse(reply.json());
@@ -188,7 +189,7 @@ describe('a training started by the service, dry', () => {
 
   it('is cancelled in the middle, and its process goes', async () => {
     const service = await startService();
-    const { id } = Run.parse((await post(service, { dryRun: true, base, set: { 'trainer.maxSteps': 2000 } })).json());
+    const { id } = StartedRun.parse((await post(service, { dryRun: true, base, set: { 'trainer.maxSteps': 2000 } })).json());
     const events = service.app.inject(`/api/runs/${id}/events`);
     const file = service.trainings.folder(id).events;
     await eventually('a step is done', async () => (await readEvents(file)).some((event) => event.type === 'progress'), 30_000);
@@ -211,7 +212,7 @@ describe('a training started by the service, dry', () => {
 
   it('cannot be cancelled once it is done: 409 with its state', async () => {
     const service = await startService();
-    const { id } = Run.parse((await post(service, { dryRun: true, base, set: { 'trainer.maxSteps': 1 } })).json());
+    const { id } = StartedRun.parse((await post(service, { dryRun: true, base, set: { 'trainer.maxSteps': 1 } })).json());
     await ended(service, id, 'done');
     const reply = await service.app.inject({ method: 'DELETE', url: `/api/runs/${id}` });
     expect(reply.statusCode).toBe(409);
@@ -222,7 +223,7 @@ describe('a training started by the service, dry', () => {
   it('goes on when a reader of its events leaves', async () => {
     const service = await startService();
     const origin = await service.listen();
-    const { id } = Run.parse((await post(service, { dryRun: true, base, set: { 'trainer.maxSteps': 20 } })).json());
+    const { id } = StartedRun.parse((await post(service, { dryRun: true, base, set: { 'trainer.maxSteps': 20 } })).json());
     const leaving = new AbortController();
     const reply = await fetch(`${origin}/api/runs/${id}/events`, { signal: leaving.signal });
     await reply.body?.getReader().read();
@@ -234,7 +235,7 @@ describe('a training started by the service, dry', () => {
     const file = path.join(folder, 'models/base.gguf');
     await writeFile(file, 'GGUF');
     const service = await startService();
-    const { id } = Run.parse((await post(service, { dryRun: true, base: file })).json());
+    const { id } = StartedRun.parse((await post(service, { dryRun: true, base: file })).json());
     const run = await ended(service, id, 'failed');
     expect(run.error).toContain('it is a GGUF file');
     expect(readBlocks(parseSse((await service.app.inject(`/api/runs/${id}/events`)).body)).state.state).toBe('failed');

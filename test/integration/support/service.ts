@@ -13,9 +13,11 @@ import { readEvaluationProgress } from '../../../src/eval/evaluation-progress.ts
 import { KeyStore } from '../../../src/server/auth/key-store.ts';
 import { buildApp, type ServerDeps } from '../../../src/server/app.ts';
 import { Drain } from '../../../src/server/drain.ts';
+import { startServedTraining } from '../../../src/server/start-training.ts';
 import { checkTraining } from '../../../src/server/training-check.ts';
 import { type ServedModel, ServedModels } from '../../../src/server/served-model.ts';
 import { exportRun } from '../../../src/train/export/export-run.ts';
+import type { Launcher } from '../../../src/train/launchers/launcher.ts';
 import { openLauncher } from '../../../src/train/launchers/open-launcher.ts';
 import { ModelStore } from '../../../src/train/model-store.ts';
 import { Pushes } from '../../../src/train/publish/pushes.ts';
@@ -36,6 +38,8 @@ export interface ServiceOptions {
   readonly home?: string;
   /** What differs from the settings of tests. */
   readonly config?: Partial<Config>;
+  /** Opens launchers; default: those of the home. */
+  readonly launcher?: (name: string) => Promise<Launcher>;
   /** Whatever else the app is built with. */
   readonly deps?: Partial<ServerDeps>;
 }
@@ -64,12 +68,11 @@ export async function startService(
   const database = openStore(home);
   const runs = new RunStore(database, systemClock);
   const models = new ModelStore(database);
+  const launcher = options.launcher ?? (async (name: string) => await openLauncher(name, config));
+  const deps = { config, runs, models, launcher };
   const trainings = new Trainings({
-    config,
+    ...deps,
     clock: systemClock,
-    runs,
-    models,
-    launcher: async (name) => await openLauncher(name, config),
     exportRun: async (run, folder, options) => await exportRun(run, folder, { config }, options),
     times: { pollMs: 50, queueMs: 50, syncMs: 100 },
   });
@@ -80,7 +83,8 @@ export async function startService(
   const app = await buildApp({
     models: new ServedModels(options.models ?? [scriptedModel()]),
     trainings,
-    checkTraining: async (recipe, how) => await checkTraining(recipe, { config, models }, how),
+    checkTraining: async (recipe, how) => await checkTraining(recipe, deps, how),
+    startTraining: async (recipe, how) => await startServedTraining(recipe, { ...deps, trainings }, how),
     pushes,
     evaluations: async () => await readEvaluationProgress(home),
     clock: systemClock,

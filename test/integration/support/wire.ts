@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CheckFinding } from '../../../src/core/schema/training-check.ts';
 
 const Usage = z.strictObject({
   prompt_tokens: z.int(),
@@ -92,6 +93,7 @@ export const ErrorReply = z.strictObject({
     code: z.string(),
     n_prompt_tokens: z.int().optional(),
     n_ctx: z.int().optional(),
+    findings: z.array(CheckFinding).optional(),
   }),
 });
 

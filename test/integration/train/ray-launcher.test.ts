@@ -8,10 +8,12 @@ import { RayLauncher as RaySettings } from '../../../src/core/schema/launcher.ts
 import type { TrainerHandle } from '../../../src/core/schema/run.ts';
 import type { TrainEvent } from '../../../src/core/schema/train-event.ts';
 import { readEvents } from '../../../src/train/event-file.ts';
+import { readTrainJob } from '../../../src/train/launchers/remote-job.ts';
 import { RayClient } from '../../../src/train/launchers/ray-client.ts';
 import { RayLauncher, type RayLauncherDeps } from '../../../src/train/launchers/ray-launcher.ts';
 import type { RunFolder } from '../../../src/train/run-folder.ts';
 import { errorOf } from '../../support/error-of.ts';
+import { hostReport } from '../../support/host-report.ts';
 import { RayCluster, rayPython, whyNoRay } from '../../support/ray-cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { preparedRun, type PreparedOptions } from '../support/prepared-run.ts';
@@ -177,6 +179,28 @@ describe.skipIf(skipReason !== undefined)(`RayLauncher (${skipReason ?? 'with a 
     const trainer: TrainerHandle = { kind: 'ray', submissionId: 'osler-run-1-1', folder: prepared.root, startedAt };
     expect((await errorOf(async () => await away.isAlive(trainer))).code).toBe('OSLER_ERR_LAUNCHER_UNREACHABLE');
     expect(notices.join('\n')).toContain('goes on there');
+  });
+
+  it('asks a worker about a job, by a job of its own that leaves nothing behind', async () => {
+    const sources = path.join(folder, 'answers');
+    await mkdir(path.join(sources, 'osler_trainer'), { recursive: true });
+    await copyFile(path.join(packageRoot, 'test/integration/support/fake-preflight.py'), path.join(sources, 'osler_trainer/__main__.py'));
+    await writeFile(path.join(sources, 'osler_trainer/report.json'), JSON.stringify(hostReport()));
+    const base = path.join(folder, 'asked base');
+    await mkdir(base);
+    for (const name of ['config.json', 'model.safetensors']) await writeFile(path.join(base, name), '{}');
+    const prepared = await run({ basePath: base });
+    const job = await readTrainJob(prepared);
+    const circumstances = { hasWeights: true, exportsThere: false, isBusy: false };
+    const reply = await launcher({ sources }, { threads: 7 }).askTrainer({ folder: prepared, job, circumstances });
+    expect(reply).toMatchObject({ kind: 'report', report: { versions: { base: 'config.json', template: 'True', threads: '7' } } });
+    expect(reply).toMatchObject({ report: { versions: { flags: '--job --without-weights --export-elsewhere' } } });
+    expect(await readdir(path.join(folder, 'a shared folder/checks'))).toEqual([]);
+    // The cluster has no GPU to answer from.
+    const waiting = launcher({ sources, roomMs: 2000 }, { gpus: 1 });
+    const why = expect.stringContaining('had no room to answer within 2 s') as string;
+    expect(await waiting.askTrainer({ folder: prepared, job, circumstances })).toEqual({ kind: 'silent', why });
+    expect(await readdir(path.join(folder, 'a shared folder/checks'))).toEqual([]);
   });
 
   it('says that this machine cannot write into the shared folder', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { renderCheck } from '../../../src/cli/render-check.ts';
 import type { TrainingCheck } from '../../../src/core/schema/training-check.ts';
-import { hostReport } from '../train/preflight/preflight-fixture.ts';
+import { hostReport } from '../../support/host-report.ts';
 
 const data: TrainingCheck['data'] = {
   ref: 'owner/rows',

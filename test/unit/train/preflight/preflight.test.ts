@@ -1,16 +1,20 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { OSLER_ERR_PYTHON_MISSING } from '../../../../src/core/errors.ts';
 import type { Preflight } from '../../../../src/core/schema/preflight.ts';
 import { TrainJob } from '../../../../src/core/schema/train-job.ts';
 import { TrainingRow } from '../../../../src/core/schema/training-row.ts';
 import type { CheckFinding, TrainingCheck } from '../../../../src/core/schema/training-check.ts';
 import type { HostReply } from '../../../../src/train/preflight/ask-trainer.ts';
-import { blockingFindings } from '../../../../src/train/preflight/preflight.ts';
+import type { HostQuestion } from '../../../../src/train/launchers/launcher.ts';
+import { blockingFindings, type HostToAsk } from '../../../../src/train/preflight/preflight.ts';
+import { startHubServer } from '../../../support/hub-server.ts';
+import { testConfig } from '../../../support/test-home.ts';
 import { errorOf } from '../../../support/error-of.ts';
+import { hostReport } from '../../../support/host-report.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
-import { checked, hostReport, recipeOn, rowOf, rowsOf } from './preflight-fixture.ts';
+import { checked, recipeOn, rowOf, rowsOf } from './preflight-fixture.ts';
 
 const short = ({ findings }: TrainingCheck): string[] => findings.map(({ level, code }) => `${level} ${code}`);
 const of = (check: TrainingCheck, code: CheckFinding['code']): CheckFinding => {
@@ -181,11 +185,11 @@ describe('a check of the host', () => {
     const base = await baseFolder();
     const rows = [rowOf(0), rowOf(0), rowOf(2), rowOf(3)];
     const recipe = await recipeOn(rows, { 'base.ref': base, 'data.deduplicate': true, 'data.heldOutRows': 1 });
-    let files: string[] = [];
     const check = await checked(recipe, {
-      askHost: async (file) => {
-        const job = TrainJob.parse(JSON.parse(await readFile(file, 'utf8')));
-        files = [file, job.trainFile, job.heldOutFile ?? ''];
+      askHost: async ({ folder, circumstances, ...question }) => {
+        const job = TrainJob.parse(JSON.parse(await readFile(folder.job, 'utf8')));
+        expect(question.job).toEqual(job);
+        expect(circumstances).toEqual({ hasWeights: true, exportsThere: true, isBusy: false });
         const read = async (name: string) =>
           (await readFile(name, 'utf8'))
             .trimEnd()
@@ -198,8 +202,6 @@ describe('a check of the host', () => {
     });
     expect(short(check)).toEqual(['error memoryShort', 'warning rowsTruncated', 'note duplicates']);
     expect(check.host?.device.kind).toBe('cpu');
-    // Nothing of it stays.
-    for (const file of files) await expect(readFile(file)).rejects.toThrow('ENOENT');
   });
 
   it('is not asked about rows that cannot be trained on', async () => {
@@ -233,6 +235,69 @@ describe('a check of the host', () => {
         }),
     );
     expect((await noPython).code).toBe('OSLER_ERR_PYTHON_MISSING');
+  });
+
+  it('tells the trainer of this machine that the weights of a base on the Hub are yet to come', async () => {
+    const hub = await startHubServer();
+    onTestFinished(() => hub.close());
+    const file = (text: string, isLarge = false) => ({ content: Buffer.from(text), isLarge });
+    hub.addCommit('model', 'owner/model', { 'config.json': file('{}'), 'model.safetensors': file('x'.repeat(500), true) });
+    const config = { ...testConfig(temporaryFolder()), hubEndpoint: hub.endpoint };
+    const seen: boolean[] = [];
+    const check = await checked(await recipeOn(rowsOf(3), { 'base.ref': 'owner/model' }), {
+      config,
+      askHost: async ({ circumstances }) => {
+        seen.push(circumstances.hasWeights);
+        return answered();
+      },
+    });
+    expect([short(check), seen]).toEqual([['note baseMissing'], [false]]);
+  });
+
+  it('says why a host is not asked', async () => {
+    const check = await checked(await recipeOn(rowsOf(3)), { host: { whyNot: 'it is asleep.' } });
+    expect(check.findings).toMatchObject([
+      { level: 'warning', code: 'hostUnchecked', message: 'Lengths, memory and disk are not known: it is asleep.' },
+    ]);
+  });
+
+  it('leaves a Hub id to another machine, and gives it a base of this one as config and tokenizer', async () => {
+    const questions: HostQuestion[] = [];
+    const host: HostToAsk = {
+      isRemote: true,
+      isBusy: true,
+      ask: async (question) => {
+        questions.push(question);
+        return answered();
+      },
+    };
+    const [rows, base] = [rowsOf(3), await baseFolder()];
+    for (const ref of ['owner/model', base]) expect(short(await checked(await recipeOn(rows, { 'base.ref': ref }), { host }))).toEqual([]);
+    expect(questions.map(({ job }) => job.basePath)).toEqual(['owner/model', base]);
+    for (const { job, folder, circumstances } of questions) {
+      expect(circumstances).toMatchObject({ exportsThere: false, isBusy: true });
+      expect([job.outputDir, path.dirname(job.templateFile)]).toEqual([folder.root, folder.root]);
+    }
+  });
+
+  it('counts what comes back from another machine, and is exported here, on the disk of this one', async () => {
+    const disk = {
+      stages: [
+        { name: 'checkpoints' as const, bytes: 5e15, description: 'x' },
+        { name: 'merged' as const, bytes: 2e15, description: 'x' },
+      ],
+      elsewhere: [{ name: 'gguf' as const, bytes: 1e15, description: 'x' }],
+      neededBytes: 7e15,
+      freeBytes: 8e15,
+    };
+    const recipe = await recipeOn(rowsOf(3), { 'base.ref': await baseFolder() });
+    const ask = async (): Promise<HostReply> => answered({ disk });
+    const check = await checked(recipe, { host: { isRemote: true, isBusy: false, ask } });
+    expect(of(check, 'diskShort')).toMatchObject({ level: 'error', setting: 'output.ggufTypes' });
+    expect(of(check, 'diskShort').message).toContain('3000000.0 GB (merged 2000000.0 GB, gguf 1000000.0 GB)');
+    expect(blockingFindings(check, { ignoresEstimates: true })).toEqual([]);
+    // Here, all of it is on one disk, and the trainer has judged that.
+    expect(short(await checked(recipe, { askHost: ask }))).toEqual([]);
   });
 
   it('blocks by errors, and lets estimates alone be overruled', async () => {

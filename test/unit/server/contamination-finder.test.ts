@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import path from 'node:path';
-import { contaminationFinder } from '../../../src/server/training-check.ts';
+import { contaminationFinder } from '../../../src/server/contamination-finder.ts';
 import { hasShared, readSharedRows, sharedFolder } from '../../support/shared-folder.ts';
 
 describe('contaminationFinder', () => {
