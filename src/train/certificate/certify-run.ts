@@ -3,6 +3,7 @@ import { writeFileAtomically, writeJsonAtomically } from '../../core/atomic-file
 import type { Clock } from '../../core/clock.ts';
 import { OSLER_ERR_CERTIFICATE_MEASURE } from '../../core/errors.ts';
 import type { Certificate, CertificateCheck, CertifiedFile } from '../../core/schema/certificate.ts';
+import type { GgufType } from '../../core/schema/gguf-type.ts';
 import type { Run } from '../../core/schema/run.ts';
 import type { RunExport } from '../export/run-export.ts';
 import type { RunFolder } from '../run-folder.ts';
@@ -13,6 +14,7 @@ import { checkExportedFile, type CheckExportedFileDeps } from './check-exported-
 import { composeCertificate } from './compose-certificate.ts';
 import { baseFilesCheck, describeFile, filesCheck, listCertifiedFiles, listMadeFiles } from './file-checks.ts';
 import { type LoadedReference, readReference } from './reference.ts';
+import { isUpdateInDoubt } from './update-check.ts';
 import { ggufChecks, hasWrongWeights, mergeChecks } from './weight-checks.ts';
 import { makeReference, measureWeights } from './weight-measures.ts';
 
@@ -29,6 +31,8 @@ export interface CertifyDeps extends CheckExportedFileDeps {
   readonly clock: Clock;
   /** Interpreter that has the trainer's requirements. */
   readonly python: string;
+  /** Quantises the merged model anew: of each type whether the exported file has the same tensors. */
+  readonly quantiseAnew: (types: readonly GgufType[]) => Promise<ReadonlyMap<GgufType, boolean>>;
 }
 
 /**
@@ -54,10 +58,15 @@ export async function certifyRun(input: CertifyInput, deps: CertifyDeps): Promis
     deps.signal,
   );
   checks.push(...mergeChecks(weights));
+  const inDoubt = exported.ggufs.flatMap(({ type }, index) => {
+    const measures = weights.ggufs[index];
+    return measures !== undefined && isUpdateInDoubt(type, measures) ? [type] : [];
+  });
+  const anew = inDoubt.length > 0 ? await deps.quantiseAnew(inDoubt) : undefined;
   let device = '';
   for (const [index, { type, file }] of exported.ggufs.entries()) {
     const measures = weights.ggufs[index];
-    if (measures !== undefined) checks.push(...ggufChecks(type, measures));
+    if (measures !== undefined) checks.push(...ggufChecks(type, measures, anew?.get(type)));
     const read = await checkExportedFile(
       {
         type,
