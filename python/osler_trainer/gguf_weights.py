@@ -114,7 +114,7 @@ def _reader_class() -> Any:
     import gguf
     import numpy
 
-    class PlainReader(gguf.GGUFReader):  # type: ignore[misc] - gguf has no types
+    class PlainReader(gguf.GGUFReader):  # type: ignore[misc]  # gguf has no types
         @property
         def data(self) -> Any:
             return self._plain

@@ -7,6 +7,7 @@ but that of a rounding: the certificate judges.
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -287,14 +288,15 @@ def _total(values: Any) -> float:
 
 @contextmanager
 def _cores() -> Iterator[Callable[[Callable[[slice], Any], Iterator[slice]], list[Any]]]:
-    """Work on pieces, as many at once as torch would use threads; results in the order of the pieces."""
+    """Work on pieces, one a core at a time; results in the order of the pieces."""
     import torch
 
     threads = torch.get_num_threads()
-    # Each piece is one thread's: torch's own would wait for each other after each operation, and numpy has one alone.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    # A piece is one thread's: those of torch would wait for each other after each operation, and numpy has one alone.
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(cores or 1) as pool:
             yield lambda work, pieces: list(pool.map(work, pieces))
     finally:
         torch.set_num_threads(threads)
