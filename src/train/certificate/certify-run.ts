@@ -16,7 +16,7 @@ import { baseFilesCheck, describeFile, filesCheck, listCertifiedFiles, listMadeF
 import { type LoadedReference, readReference } from './reference.ts';
 import { isUpdateInDoubt } from './update-check.ts';
 import { ggufChecks, hasWrongWeights, mergeChecks } from './weight-checks.ts';
-import { makeReference, measureWeights } from './weight-measures.ts';
+import { makeReference, measureWeights, type WeightMeasures } from './weight-measures.ts';
 
 /** What a run left behind, to be certified. */
 export interface CertifyInput {
@@ -58,15 +58,11 @@ export async function certifyRun(input: CertifyInput, deps: CertifyDeps): Promis
     deps.signal,
   );
   checks.push(...mergeChecks(weights));
-  const inDoubt = exported.ggufs.flatMap(({ type }, index) => {
-    const measures = weights.ggufs[index];
-    return measures !== undefined && isUpdateInDoubt(type, measures) ? [type] : [];
-  });
-  const anew = inDoubt.length > 0 ? await deps.quantiseAnew(inDoubt) : undefined;
+  const anew = await quantiseDoubted(exported, weights, deps);
   let device = '';
   for (const [index, { type, file }] of exported.ggufs.entries()) {
     const measures = weights.ggufs[index];
-    if (measures !== undefined) checks.push(...ggufChecks(type, measures, anew?.get(type)));
+    if (measures !== undefined) checks.push(...ggufChecks(type, measures, anew.get(type)));
     const read = await checkExportedFile(
       {
         type,
@@ -94,6 +90,19 @@ export async function certifyRun(input: CertifyInput, deps: CertifyDeps): Promis
   await writeJsonAtomically(certificateFile(folder), certificate);
   await writeFileAtomically(certificatePageFile(folder), certificatePage(certificate));
   return certificate;
+}
+
+/** Only types whose update cannot be seen: quantising 8 billion weights takes minutes, and a clear share needs no proof. */
+async function quantiseDoubted(
+  exported: RunExport,
+  weights: WeightMeasures,
+  { quantiseAnew }: CertifyDeps,
+): Promise<ReadonlyMap<GgufType, boolean>> {
+  const types = exported.ggufs.flatMap(({ type }, index) => {
+    const measures = weights.ggufs[index];
+    return measures !== undefined && isUpdateInDoubt(type, measures) ? [type] : [];
+  });
+  return types.length > 0 ? await quantiseAnew(types) : new Map();
 }
 
 /** The run's reference, made anew where there is none or the merged weights have changed since. */
