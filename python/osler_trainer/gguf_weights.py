@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ class GgufWeights:
         import gguf
 
         try:
-            self._reader = gguf.GGUFReader(str(file))
+            self._reader = _reader_class()(str(file))
         except OSError as error:
             raise MissingPrerequisite(f'the GGUF file "{file}" cannot be read: {error}', "export it again") from error
         except (ValueError, IndexError, UnicodeDecodeError, KeyError) as error:
@@ -103,6 +104,26 @@ class GgufWeights:
     def _field(self, key: str) -> Any:
         field = self._reader.get_field(key)
         return None if field is None else field.contents()
+
+
+@cache
+def _reader_class() -> Any:
+    """GGUFReader with its map as a plain array. Each token of a vocabulary is a slice of it, and slices of a numpy.memmap take
+    four times as long: 6.8 s in place of 1.6 s for 49 152 tokens.
+    """
+    import gguf
+    import numpy
+
+    class PlainReader(gguf.GGUFReader):  # type: ignore[misc]  # gguf has no types
+        @property
+        def data(self) -> Any:
+            return self._plain
+
+        @data.setter
+        def data(self, mapped: Any) -> None:
+            self._plain = mapped.view(numpy.ndarray)
+
+    return PlainReader
 
 
 def _rounded(values: Any, kind: str) -> Any | None:

@@ -25,6 +25,7 @@ from .base_model import find_base
 from .errors import TrainerError
 from .folders import atomic_folder
 from .job import TrainJob
+from .machine import free_bytes
 from .merge import weight_files
 from .rows import read_rows
 from .tokens import encode_rows, load_tokenizer, template_for
@@ -246,9 +247,10 @@ def _placement(bytes16: int) -> tuple[str, str]:
     """fp32 wherever it fits, so that what is measured is the export's error and not the reference's."""
     import torch
 
-    free = {"cpu": os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")}
+    # After a training the page cache is full of weights, and counts as free: it is given up when it is wanted.
+    free = {"cpu": free_bytes("cpu") or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")}
     if torch.cuda.is_available():
-        free = {"cuda": torch.cuda.mem_get_info()[0]} | free
+        free = {"cuda": free_bytes("cuda") or 0} | free
     for device, room in free.items():
         if 2.4 * bytes16 < room:
             return device, "float32"

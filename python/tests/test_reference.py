@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from conftest import ROWS, JobMaker
 
+from osler_trainer import reference
 from osler_trainer.reference import MAX_REST, Extent, Text, divergence, likeliest, nll, read, spread, write_reference
 
 
@@ -115,3 +116,23 @@ def _merge_something(base: Path, run: Path, merge_adapter: Any) -> None:
     merge_adapter(base, adapter, 1.0, merged)
     for name in ("config.json", "generation_config.json"):
         shutil.copyfile(base / name, merged / name)
+
+
+@pytest.mark.parametrize(
+    ("free", "on_gpu", "place"),
+    [
+        ({"cpu": 30}, False, ("cpu", "float32")),
+        ({"cpu": 20}, False, ("cpu", "16 bit")),
+        ({"cuda": 40, "cpu": 99}, True, ("cuda", "float32")),
+        ({"cuda": 15, "cpu": 99}, True, ("cuda", "16 bit")),
+        ({"cuda": 5, "cpu": 99}, True, ("cpu", "float32")),
+        ({"cpu": None}, False, ("cpu", "float32")),
+    ],
+)
+def test_the_reference_is_computed_in_fp32_where_that_fits(
+    monkeypatch: pytest.MonkeyPatch, free: dict[str, int | None], on_gpu: bool, place: tuple[str, str]
+) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: on_gpu)
+    monkeypatch.setattr(reference, "free_bytes", lambda kind: free[kind])
+    assert reference._placement(12) == place

@@ -12,6 +12,7 @@ import { defaultThoughtTags } from '../engine/thought-splitter.ts';
 import { ensureBaseGguf } from '../train/certificate/base-gguf.ts';
 import { certifyRun } from '../train/certificate/certify-run.ts';
 import type { ExportedModel, OpenExported } from '../train/certificate/exported-model.ts';
+import { quantiseAnew } from '../train/certificate/quantise-anew.ts';
 import type { RunExport } from '../train/export/run-export.ts';
 import type { ModelStore } from '../train/model-store.ts';
 import { ensurePython, type ReportStep } from '../train/python-environment.ts';
@@ -47,13 +48,15 @@ export async function certifyExport(
   const base = await resolveModel(run.recipe.base.ref, source?.base.revision ?? run.recipe.base.revision, deps);
   const baseDir = requireTransformers(base);
   const { choice } = await chooseBackend(await backendDeps(config, { onStep, signal }));
+  const python = await ensurePython({ python: config.python, venv: config.venv, onStep, signal });
   return await certifyRun(
     { run, folder, baseDir, exported },
     {
       clock,
-      python: await ensurePython({ python: config.python, venv: config.venv, onStep, signal }),
+      python,
       open: openExportedWith(choice, config.threads),
       baseGguf: async (type) => await ensureBaseGguf(baseDir, type, deps),
+      quantiseAnew: async (types) => await quantiseAnew(folder, types, { config, python, onStep, signal }),
       onStep,
       signal,
     },

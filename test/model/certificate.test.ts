@@ -13,6 +13,7 @@ import { openStore } from '../../src/core/store.ts';
 import { prebuiltCpu } from '../../src/engine/llama/backend-choice.ts';
 import { ensureBaseGguf } from '../../src/train/certificate/base-gguf.ts';
 import { certifyRun } from '../../src/train/certificate/certify-run.ts';
+import { quantiseAnew } from '../../src/train/certificate/quantise-anew.ts';
 import { ModelStore } from '../../src/train/model-store.ts';
 import { convertAnyway, type CraftedRun, craftRun, withGguf } from '../support/crafted-run.ts';
 import { flipByte, patchMetadata, patchTemplate } from '../support/patch-gguf.ts';
@@ -28,6 +29,7 @@ async function certify({ run, folder, baseDir, python, exported }: CraftedRun): 
       python,
       open: openExportedWith(prebuiltCpu, config.threads),
       baseGguf: async (type) => await ensureBaseGguf(baseDir, type, deps),
+      quantiseAnew: async (types) => await quantiseAnew(folder, types, { config, python }),
     },
   );
 }

@@ -45,18 +45,28 @@ export interface TinyRun {
   readonly base: string;
 }
 
+/** Large enough that base and tuned answer differently. */
+const largeSpread = 0.8;
+
 /**
  * What a training leaves behind, of a Llama with random weights whose rows fill the blocks of K-quants, and SmolLM2's tokenizer:
  * base, adapter (32 bit) and the two merged (bfloat16), with the project's template.
+ *
+ * @param size spread of the adapter's numbers; the update grows as its square
  */
-export async function makeTinyRun(home: string, tokenizer: string, output: Partial<Recipe['output']>): Promise<TinyRun> {
+export async function makeTinyRun(
+  home: string,
+  tokenizer: string,
+  output: Partial<Recipe['output']>,
+  size = largeSpread,
+): Promise<TinyRun> {
   const run = await doneRun(output);
   const folder = runFolder(home, run.id);
   const base = path.join(home, 'tiny-base');
   const template = readProjectTemplate();
   const random = createRandom(7);
   const weights = baseWeights(random);
-  const adapter = adapterWeights(random);
+  const adapter = adapterWeights(random, size);
   for (const place of [base, folder.merged]) {
     await mkdir(place, { recursive: true });
     await writeFile(path.join(place, 'config.json'), JSON.stringify(config));
@@ -103,9 +113,8 @@ function baseWeights(random: () => number): Tensors {
   return tensors;
 }
 
-/** Large enough that base and tuned answer differently. */
-function adapterWeights(random: () => number): Tensors {
-  const noise = (...shape: number[]): PlainTensor => ({ shape, values: spread(shape, () => (random() - 0.5) * 0.8) });
+function adapterWeights(random: () => number, size: number): Tensors {
+  const noise = (...shape: number[]): PlainTensor => ({ shape, values: spread(shape, () => (random() - 0.5) * size) });
   const tensors: Tensors = {};
   for (let layer = 0; layer < layers; layer += 1)
     for (const [module, input] of [

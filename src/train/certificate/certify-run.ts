@@ -3,6 +3,7 @@ import { writeFileAtomically, writeJsonAtomically } from '../../core/atomic-file
 import type { Clock } from '../../core/clock.ts';
 import { OSLER_ERR_CERTIFICATE_MEASURE } from '../../core/errors.ts';
 import type { Certificate, CertificateCheck, CertifiedFile } from '../../core/schema/certificate.ts';
+import type { GgufType } from '../../core/schema/gguf-type.ts';
 import type { Run } from '../../core/schema/run.ts';
 import type { RunExport } from '../export/run-export.ts';
 import type { RunFolder } from '../run-folder.ts';
@@ -13,8 +14,9 @@ import { checkExportedFile, type CheckExportedFileDeps } from './check-exported-
 import { composeCertificate } from './compose-certificate.ts';
 import { baseFilesCheck, describeFile, filesCheck, listCertifiedFiles, listMadeFiles } from './file-checks.ts';
 import { type LoadedReference, readReference } from './reference.ts';
+import { isUpdateInDoubt } from './update-check.ts';
 import { ggufChecks, hasWrongWeights, mergeChecks } from './weight-checks.ts';
-import { makeReference, measureWeights } from './weight-measures.ts';
+import { makeReference, measureWeights, type WeightMeasures } from './weight-measures.ts';
 
 /** What a run left behind, to be certified. */
 export interface CertifyInput {
@@ -29,6 +31,8 @@ export interface CertifyDeps extends CheckExportedFileDeps {
   readonly clock: Clock;
   /** Interpreter that has the trainer's requirements. */
   readonly python: string;
+  /** Quantises the merged model anew: of each type whether the exported file has the same tensors. */
+  readonly quantiseAnew: (types: readonly GgufType[]) => Promise<ReadonlyMap<GgufType, boolean>>;
 }
 
 /**
@@ -54,10 +58,11 @@ export async function certifyRun(input: CertifyInput, deps: CertifyDeps): Promis
     deps.signal,
   );
   checks.push(...mergeChecks(weights));
+  const anew = await quantiseDoubted(exported, weights, deps);
   let device = '';
   for (const [index, { type, file }] of exported.ggufs.entries()) {
     const measures = weights.ggufs[index];
-    if (measures !== undefined) checks.push(...ggufChecks(type, measures));
+    if (measures !== undefined) checks.push(...ggufChecks(type, measures, anew.get(type)));
     const read = await checkExportedFile(
       {
         type,
@@ -85,6 +90,19 @@ export async function certifyRun(input: CertifyInput, deps: CertifyDeps): Promis
   await writeJsonAtomically(certificateFile(folder), certificate);
   await writeFileAtomically(certificatePageFile(folder), certificatePage(certificate));
   return certificate;
+}
+
+/** Only types whose update cannot be seen: quantising 8 billion weights takes minutes, and a clear share needs no proof. */
+async function quantiseDoubted(
+  exported: RunExport,
+  weights: WeightMeasures,
+  { quantiseAnew }: CertifyDeps,
+): Promise<ReadonlyMap<GgufType, boolean>> {
+  const types = exported.ggufs.flatMap(({ type }, index) => {
+    const measures = weights.ggufs[index];
+    return measures !== undefined && isUpdateInDoubt(type, measures) ? [type] : [];
+  });
+  return types.length > 0 ? await quantiseAnew(types) : new Map();
 }
 
 /** The run's reference, made anew where there is none or the merged weights have changed since. */

@@ -1,14 +1,12 @@
 import type { CertificateCheck } from '../../core/schema/certificate.ts';
 import { checkOf, someOf } from './check.ts';
+import { updateCheck } from './update-check.ts';
 import type { WeightMeasures } from './weight-measures.ts';
 
-/**
- * How far the share of the update that a file holds may be from 1. Rounding has no direction and averages out over millions of weights,
- * unless the base's own weights lie on a grid: those of a model that had been 4-bit were seen to give 0.94 to 1.08.
- */
-export const maxUpdateError = 0.25;
 /** From so many differing tensors on that no adapter touches, they are another model's and no damage. */
 const wholesaleShare = 0.5;
+/** Share of the update in the merged folder below which its loss is told. */
+const toldShare = 0.9;
 
 type GgufMeasures = WeightMeasures['ggufs'][number];
 
@@ -42,17 +40,24 @@ export function mergeChecks(measures: WeightMeasures): CertificateCheck[] {
           ? 'The merged model has another base (see base/merged), so its difference from this one says nothing.'
           : undefined,
       problems: mergeProblems(measures),
-      found: `All ${adapter.targeted} targeted weights are base + ${adapter.scale} · B · A, within ${merged.maxRoundings.toFixed(2)} roundings of their format${merged.nil.length > 0 ? `; in ${merged.nil.length} the update rounds to nothing (${someOf(merged.nil)})` : ''}.`,
+      found: `All ${adapter.targeted} targeted weights are base + ${adapter.scale} · B · A, within ${merged.maxRoundings.toFixed(2)} roundings of their format${merged.nil.length > 0 ? `; in ${merged.nil.length} the update rounds to nothing (${someOf(merged.nil)})` : ''}.${lossOf(merged)}`,
       figures: {
         maxRoundings: merged.maxRoundings,
         unmerged: merged.unmerged.length,
         wrong: merged.wrong.length,
         nil: merged.nil.length,
         relativeUpdate: merged.relativeUpdate,
+        ...(merged.updateShare !== null && { updateShare: merged.updateShare }),
       },
       limits: { maxRoundings: 2, unmerged: 0, wrong: 0 },
     }),
   ];
+}
+
+/** Told of an update so small that rounding to 16 bit swallows much of it: the merge is right, and answers as a weaker adapter. */
+function lossOf({ updateShare }: WeightMeasures['merged']): string {
+  if (updateShare === null || updateShare >= toldShare) return '';
+  return ` Rounding to that format lets ${(100 * updateShare).toFixed(0)} % of so small an update through: the adapter beside the base holds more of it than the merged model does.`;
 }
 
 function adapterProblems({ targeted, zero, notFinite, untouched }: WeightMeasures['adapter']): string[] {
@@ -80,8 +85,12 @@ function mergeProblems({ adapter, merged }: WeightMeasures): string[] {
   ];
 }
 
-/** The lines about the tensors of one GGUF file. */
-export function ggufChecks(type: string, measures: GgufMeasures): CertificateCheck[] {
+/**
+ * The lines about the tensors of one GGUF file.
+ *
+ * @param isMadeAnew whether llama-quantize makes the same tensors of the merged model; undefined: it was not asked to
+ */
+export function ggufChecks(type: string, measures: GgufMeasures, isMadeAnew?: boolean): CertificateCheck[] {
   if (measures.problem !== null) {
     const notRun = `The file cannot be read (see weights/${type}).`;
     return [
@@ -93,14 +102,12 @@ export function ggufChecks(type: string, measures: GgufMeasures): CertificateChe
   const unknown = measures.isKnownLayout
     ? undefined
     : `How "${measures.architecture}" lays out its tensors is not known here; divergence/${type} judges this file.`;
-  const { untargeted, untargetedDifferent, updateShare, different } = measures;
+  const { untargeted, untargetedDifferent, different } = measures;
   const hasOtherBase = untargeted > 0 && untargetedDifferent > wholesaleShare * untargeted;
-  // A file that is the merged model to the bit is what it should be, however little of a small update its rounding lets through.
-  const isMergedToTheBit = measures.exact === measures.tensors && different.length === 0;
-  const isUpdateWrong = updateShare !== null && !isMergedToTheBit && Math.abs(updateShare - 1) > maxUpdateError;
   const otherBase = hasOtherBase
     ? `The file has another base (see base/${type}), so its difference from this one says nothing.`
     : undefined;
+  const update = updateCheck(type, measures, { notRun: unknown ?? otherBase, isMadeAnew });
   return [
     checkOf('base', type, {
       notRun: unknown,
@@ -113,38 +120,28 @@ export function ggufChecks(type: string, measures: GgufMeasures): CertificateChe
       figures: { untargeted, untargetedDifferent },
       limits: { untargetedDifferent: wholesaleShare * untargeted },
     }),
-    checkOf('update', type, {
-      notRun:
-        unknown ?? otherBase ?? (updateShare === null ? 'The adapter changes nothing, so there is no update to look for.' : undefined),
-      problems: isUpdateWrong ? [updateProblem(updateShare)] : [],
-      found: updateFound(type, updateShare ?? 0),
-      figures: { updateShare: updateShare ?? 0 },
-      limits: { updateShareLeast: 1 - maxUpdateError, updateShareMost: 1 + maxUpdateError },
-    }),
+    update,
     checkOf('weights', type, {
       notRun:
         unknown ??
         otherBase ??
-        (isUpdateWrong ? `The file does not hold the adapter's update (see update/${type}), so it is not the merged model.` : undefined),
+        (update.status === 'failed'
+          ? `The file does not hold the adapter's update (see update/${type}), so it is not the merged model.`
+          : undefined),
       problems: weightProblems(measures),
-      found: `${measures.exact} of ${measures.tensors} tensors are the merged model's, rounded to their format, to the bit${measures.exact < measures.tensors ? `; the others within the error of theirs, at most ${(100 * (measures.worst?.error ?? 0)).toFixed(1)} % of the largest of 32 neighbours` : ''}.`,
+      found:
+        isMadeAnew === true
+          ? `All ${measures.tensors} tensors are those that llama-quantize makes of the merged model, to the bit.`
+          : weightsFound(measures),
       figures: { tensors: measures.tensors, exact: measures.exact, different: different.length, worstError: measures.worst?.error ?? 0 },
       limits: { different: 0 },
     }),
   ];
 }
 
-function updateFound(type: string, share: number): string {
-  const found = `The file holds ${(share * 100).toFixed(2)} % of the adapter's update.`;
-  if (Math.abs(share - 1) <= maxUpdateError) return found;
-  return `${found} It is the merged model, rounded to ${type} to the bit: the update is smaller than what ${type} can tell apart. Train longer, or export bf16 or f16.`;
-}
-
-function updateProblem(share: number): string {
-  const percent = `${(100 * share).toFixed(1)} %`;
-  if (Math.abs(share) <= maxUpdateError)
-    return `The file holds ${percent} of the adapter's update: it is the bare base, the adapter is not merged. Export it again from merged/.`;
-  return `The file holds ${percent} of the adapter's update, and 100 % is wanted: it was merged with another strength, more than once, or another adapter was.`;
+function weightsFound({ exact, tensors, worst }: GgufMeasures): string {
+  const others = `; the others within the error of theirs, at most ${(100 * (worst?.error ?? 0)).toFixed(1)} % of the largest of 32 neighbours`;
+  return `${exact} of ${tensors} tensors are the merged model's, rounded to their format, to the bit${exact < tensors ? others : ''}.`;
 }
 
 function weightProblems({ different, missing, extra, tensors, worst }: GgufMeasures): string[] {

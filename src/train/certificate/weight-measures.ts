@@ -18,6 +18,7 @@ export const WeightMeasures = z.strictObject({
     missing: names,
     extra: names,
     relativeUpdate: z.number(),
+    updateShare: z.number().nullable(),
   }),
   ggufs: z.array(
     z.strictObject({
@@ -34,6 +35,7 @@ export const WeightMeasures = z.strictObject({
       untargetedDifferent: z.int(),
       worst: z.strictObject({ tensor: z.string(), type: z.string(), error: z.number() }).nullable(),
       updateShare: z.number().nullable(),
+      updateShareError: z.number().nullable(),
     }),
   ),
 });

@@ -19,9 +19,15 @@ export interface ExportSource {
 
 const ownTypes: Readonly<Record<string, ConvertedGgufType>> = { BF16: 'bf16', F16: 'f16' };
 
+/** How large the merged model is, and the type that loses nothing of it. Throws OSLER_ERR_EXPORT_FAILED where there is none. */
+export async function describeMerged(folder: Pick<RunFolder, 'merged'>): Promise<Pick<ExportSource, 'weights' | 'ownType'>> {
+  const { weights, dtype } = await summariseSafetensors(folder.merged);
+  return { weights, ownType: ownTypes[dtype] ?? 'f32' };
+}
+
 /** Looks at a run's merged model, adapter and template. Throws OSLER_ERR_EXPORT_FAILED where one is missing. */
 export async function readExportSource(run: Run, folder: RunFolder): Promise<ExportSource> {
-  const { weights, dtype } = await summariseSafetensors(folder.merged);
+  const { weights, ownType } = await describeMerged(folder);
   const template = await readFile(folder.template, 'utf8').catch(() => {
     throw new OSLER_ERR_EXPORT_FAILED(folder.template, 'the chat template of the run is missing. Copy it back, or train again.');
   });
@@ -33,7 +39,7 @@ export async function readExportSource(run: Run, folder: RunFolder): Promise<Exp
     name: run.recipe.output.name,
   });
   await digests.save();
-  return { sha256: digest, weights, ownType: ownTypes[dtype] ?? 'f32', template };
+  return { sha256: digest, weights, ownType, template };
 }
 
 /** sha256 of each file of a folder, by name; model cards aside, which are written later. */
