@@ -39,9 +39,11 @@ class Calibration:
     """Logits off CUDA, where no kernel takes the loss in parts: themselves, the log-softmax and the gradients of both, in
     fp32, as far as they are there at the same time."""
     loss_rows_share: int = 8
-    """Unsloth's chunked loss computes logits of an eighth of the tokens at once, of 512 at least."""
-    loss_bytes_per_logit: int = 14
-    """Of a chunk: logits in 16 bit, their fp32 copy, the saved log-softmax and the gradient."""
+    """Unsloth's chunked loss computes logits of an eighth of the tokens at once, of 512 at least, ..."""
+    loss_most_logits: int = (2 << 30) // 8
+    """... and of no more than this many together (unsloth_zoo 2026.10.9, fused_losses/chunked_logprob.py)."""
+    loss_bytes_per_logit: int = 4
+    """Of a chunk: logits and their gradient in 16 bit, computed by one kernel each."""
     loss_tile_columns: int = 32_768
     """TRL's fused loss computes logits of so many vocabulary entries at once."""
 
@@ -287,7 +289,7 @@ def _loss(setup: Setup, tokens: int, calibration: Calibration) -> MemoryTerm:
         size = int(calibration.cpu_loss_copies * tokens * v * 4)
         return MemoryTerm(name="loss", bytes=size, description="logits, their log-softmax and gradients in fp32")
     if setup.backend == "unsloth":
-        rows = min(tokens, max(512, -(-tokens // calibration.loss_rows_share)))
+        rows = min(tokens, max(512, -(-tokens // calibration.loss_rows_share)), max(2, calibration.loss_most_logits // v))
         return MemoryTerm(name="loss", bytes=rows * v * calibration.loss_bytes_per_logit, description=f"logits of {rows} tokens at a time")
     columns = min(v, calibration.loss_tile_columns)
     return MemoryTerm(

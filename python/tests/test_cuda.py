@@ -135,15 +135,16 @@ def test_out_of_memory_names_settings_that_then_fit(job: Callable[..., Path]) ->
     file = job("too-much", rows=rows, batch=rows)
     failed = train(file, share)[-1]
     assert (failed["type"], failed.get("reason")) == ("failed", "outOfMemory"), failed
-    print(failed["message"], failed["hint"], sep="\n")
+    print(failed["message"], failed["nextStep"], sep="\n")
     assert f"at batch {rows} x {LONG} tokens" in failed["message"]
-    batch, accumulation = (int(number) for number in re.findall(r"Size to (\d+) and .+Steps to (\d+)", failed["hint"])[0])
+    batch, accumulation = (int(number) for number in re.findall(r"Size to (\d+) and .+Steps to (\d+)", failed["nextStep"])[0])
     assert batch * accumulation == rows
     mended = job("mended", rows=rows, batch=batch, gradientAccumulationSteps=accumulation, maxSteps=1)
     ended_well(train(mended, share), mended)
 
 
-@pytest.mark.parametrize("batch", [2, 8, 24])
+# Of fewer tokens the peak is that of loading the weights, before they are quantised.
+@pytest.mark.parametrize("batch", [8, 24, 64])
 def test_the_formula_tells_what_torch_allocates(job: Callable[..., Path], real_base: Path, batch: int) -> None:
     file = job("point", rows=2 * batch, batch=batch)
     events = ended_well(train(file), file)

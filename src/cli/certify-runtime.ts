@@ -49,13 +49,14 @@ export async function certifyExport(
   const baseDir = requireTransformers(base);
   const { choice } = await chooseBackend(await backendDeps(config, { onStep, signal }));
   const python = await ensurePython({ python: config.python, venv: config.venv, onStep, signal });
+  const types = exported.ggufs.map(({ type }) => type);
   return await certifyRun(
     { run, folder, baseDir, exported },
     {
       clock,
       python,
       open: openExportedWith(choice, config.threads),
-      baseGguf: async (type) => await ensureBaseGguf(baseDir, type, deps),
+      baseGguf: async (type) => await ensureBaseGguf(baseDir, type, deps, types),
       quantiseAnew: async (types) => await quantiseAnew(folder, types, { config, python, onStep, signal }),
       onStep,
       signal,

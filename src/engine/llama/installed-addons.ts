@@ -35,8 +35,9 @@ export interface InstalledAddons {
   readonly cudaFallback: Prebuilt | null;
 }
 
-const buildConfiguration = 'Release';
-const addonFile = 'llama-addon.node';
+/** Folder of a build's binaries. */
+export const buildConfiguration = 'Release';
+export const addonFile = 'llama-addon.node';
 const BuildMetadata = z.looseObject({
   buildOptions: z.looseObject({
     platform: z.string(),

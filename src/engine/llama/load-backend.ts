@@ -1,6 +1,11 @@
 /** Loads the native addon. Only for processes of their own: a backend can abort its process. */
+import os from 'node:os';
+import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { getLlama, type Llama, LlamaLogLevel, type LlamaOptions, NoBinaryFoundError } from 'node-llama-cpp';
 import { type BackendChoice, backendName } from './backend-choice.ts';
+import { messageOf } from '../../core/errors.ts';
+import { addonFile, buildConfiguration, findLocalBuilds } from './installed-addons.ts';
 import { takeBinariesFrom } from './take-binaries.ts';
 
 export interface LoadBackendOptions {
@@ -17,7 +22,7 @@ export interface LoadBackendOptions {
 export async function loadBackend(choice: BackendChoice, { threads, hasDirectLog = false }: LoadBackendOptions): Promise<Llama> {
   if (choice.source === 'fallback') takeBinariesFrom(choice.binsFolder);
   const gpu = choice.gpu === 'off' ? false : choice.gpu;
-  const llama = await loadOrExplain({
+  const options: LlamaOptions = {
     gpu,
     build: 'never',
     // "lastBuild" would take a prebuilt binary, with no more than a line on stderr, where the build does not load.
@@ -26,6 +31,11 @@ export async function loadBackend(choice: BackendChoice, { threads, hasDirectLog
     logLevel: LlamaLogLevel.error,
     maxThreads: threads,
     debug: hasDirectLog,
+  };
+  const llama = await getLlama(options).catch(async (error: unknown) => {
+    if (!(error instanceof NoBinaryFoundError)) throw error;
+    const reason = (await loaderReason(choice)) ?? 'its binary is not there, or does not load on this machine';
+    throw new Error(reason, { cause: error });
   });
   const buildType = choice.source === 'build' ? 'localBuild' : 'prebuilt';
   if (llama.gpu !== gpu || llama.buildType !== buildType)
@@ -35,11 +45,17 @@ export async function loadBackend(choice: BackendChoice, { threads, hasDirectLog
   return llama;
 }
 
-async function loadOrExplain(options: LlamaOptions): Promise<Llama> {
+/** What the system's loader says of a build; all its symbols are wanted, so that one is named that a first use would miss. */
+async function loaderReason(choice: BackendChoice): Promise<string | null> {
+  if (choice.source !== 'build') return null;
+  const build = (await findLocalBuilds()).find(
+    ({ gpu, cmakeOptions }) => gpu === choice.gpu && isDeepStrictEqual(cmakeOptions, choice.cmakeOptions),
+  );
+  if (build === undefined) return null;
   try {
-    return await getLlama(options);
+    process.dlopen({ exports: {} }, path.join(build.folder, buildConfiguration, addonFile), os.constants.dlopen.RTLD_NOW);
+    return null;
   } catch (error) {
-    if (error instanceof NoBinaryFoundError) throw new Error('its binary is not there, or does not load on this machine', { cause: error });
-    throw error;
+    return `its binary does not load on this machine: ${messageOf(error)}`;
   }
 }

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { writeFileAtomically, writeJsonAtomically } from '../../core/atomic-file.ts';
 import type { Config } from '../../core/config.ts';
 import { checkFreeDisk } from '../../core/free-disk.ts';
-import { convertedGgufTypes, type GgufType, quantisedGgufTypes } from '../../core/schema/gguf-type.ts';
+import { convertedGgufTypes, type GgufType } from '../../core/schema/gguf-type.ts';
 import type { Run } from '../../core/schema/run.ts';
 import { type ConvertedGgufType, convertToGguf } from '../convert-to-gguf.ts';
 import { ensurePython, type ReportStep } from '../python-environment.ts';
@@ -17,14 +17,12 @@ import { ggufMetadata, licenceOf } from './gguf-metadata.ts';
 import { type GgufContents, inspectGguf } from './inspect-gguf.ts';
 import { ensureLlamaQuantize } from './llama-quantize.ts';
 import { writeModelfile } from './modelfile.ts';
-import { type KQuant, type QuantisedGgufType, quantiseGguf } from './quantise-gguf.ts';
+import { type QuantisedGgufType, quantiseGguf, typesForQuantizer } from './quantise-gguf.ts';
 import { exportFile, RunExport } from './run-export.ts';
 
 type ExportedGguf = RunExport['ggufs'][number];
 
 const isConverted = (type: GgufType): type is ConvertedGgufType => convertedGgufTypes.some((candidate) => candidate === type);
-const isKQuant = (type: GgufType): type is KQuant => quantisedGgufTypes.some((candidate) => candidate === type);
-const isQuantised = (type: GgufType): type is QuantisedGgufType => type === 'q8_0' || isKQuant(type);
 
 export interface ExportRunDeps {
   readonly config: Pick<Config, 'home' | 'python' | 'venv' | 'threads' | 'hubEndpoint'>;
@@ -69,9 +67,7 @@ export class Exporter {
   async makeGgufs(): Promise<void> {
     const { folder, source, types, deps, options } = this.#given;
     const missing = types.filter((type) => !this.#made.has(type));
-    // llama-quantize works on all cores and the converter on one, and their q8_0 is the same to the bit: where the one is needed
-    // anyhow, it makes that too.
-    const quantised: QuantisedGgufType[] = missing.some(isKQuant) ? missing.filter(isQuantised) : [];
+    const quantised = typesForQuantizer(missing);
     const needsBetween = quantised.length > 0 && !types.includes(source.ownType);
     const toWrite = [...missing, ...(needsBetween ? [source.ownType] : [])];
     await checkFreeDisk(

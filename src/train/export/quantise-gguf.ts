@@ -1,10 +1,21 @@
-import type { quantisedGgufTypes } from '../../core/schema/gguf-type.ts';
+import { type GgufType, quantisedGgufTypes } from '../../core/schema/gguf-type.ts';
 import { produceFile } from './produce-file.ts';
 import { runExportProgram } from './run-export-program.ts';
 
 export type KQuant = (typeof quantisedGgufTypes)[number];
 /** What llama-quantize makes out of a file of 16 or 32 bit. */
 export type QuantisedGgufType = KQuant | 'q8_0';
+
+export const isKQuant = (type: GgufType): type is KQuant => quantisedGgufTypes.some((candidate) => candidate === type);
+export const isQuantised = (type: GgufType): type is QuantisedGgufType => type === 'q8_0' || isKQuant(type);
+
+/**
+ * Which of the types llama-quantize makes. It works on all cores and the converter on one, and their q8_0 is the same to the bit:
+ * where it is needed for K-quants, it makes that too.
+ */
+export function typesForQuantizer(types: readonly GgufType[]): QuantisedGgufType[] {
+  return types.some(isKQuant) ? types.filter(isQuantised) : [];
+}
 
 export interface QuantiseOptions {
   /** llama-quantize. */

@@ -77,12 +77,14 @@ function sliceFindings(data: Recipe['data'], { rowCount, selection }: Examinatio
 
 function heldOutFindings({ data, trainer }: Recipe, { rowCount, selection, rows }: Examination): CheckFinding[] {
   const found: CheckFinding[] = [];
-  if (selection.heldOut.length < data.heldOutRows) {
+  // The trainer refuses to measure a loss on no rows.
+  const lacksAll = rows.heldOut.length === 0 && trainer.evalSteps !== null;
+  const isShort = selection.heldOut.length < data.heldOutRows;
+  if (isShort) {
     const spare = rowCount - data.offset - data.heldOutRows;
-    const why = `${selection.heldOut.length} of the ${data.heldOutRows} held-out rows are there behind ${sliceText(data)}.`;
-    found.push(
-      finding('warning', 'heldOutShort', why, spare > 0 ? 'data.limit' : 'data.heldOutRows', spare > 0 ? spare : selection.heldOut.length),
-    );
+    const why = `${selection.heldOut.length} of the ${data.heldOutRows} held-out rows are there behind ${sliceText(data)}${lacksAll ? ', and trainer.evalSteps needs some' : ''}.`;
+    const [setting, value] = spare > 0 ? (['data.limit', spare] as const) : (['data.heldOutRows', selection.heldOut.length] as const);
+    found.push(finding(lacksAll ? 'error' : 'warning', 'heldOutShort', why, setting, value));
   }
   if (rows.trained.length > 0)
     found.push(
@@ -92,12 +94,12 @@ function heldOutFindings({ data, trainer }: Recipe, { rowCount, selection, rows 
         `${count(rows.trained.length, 'row')} of ${selection.heldOut.length} will not be held out, because a trained row asks the same (${listed(rows.trained)}).`,
       ),
     );
-  if (rows.heldOut.length === 0 && trainer.evalSteps !== null)
+  if (lacksAll && !isShort)
     found.push(
       finding(
-        'warning',
+        'error',
         'heldOutShort',
-        'No row is held out, so held-out loss, early stopping and the best checkpoint are off.',
+        'No row is held out, and trainer.evalSteps needs some: set it to null, or hold rows out.',
         'data.heldOutRows',
         Math.max(1, Math.min(200, Math.floor(rowCount / 10))),
       ),

@@ -106,7 +106,14 @@ describe('a check of the rows', () => {
 
   it('tells that held-out loss is asked for without held-out rows', async () => {
     const check = await checked(await recipeOn(rowsOf(30), { 'trainer.evalSteps': 5 }));
-    expect(of(check, 'heldOutShort')).toMatchObject({ level: 'warning', setting: 'data.heldOutRows', value: 3 });
+    expect(of(check, 'heldOutShort')).toMatchObject({ level: 'error', setting: 'data.heldOutRows', value: 3 });
+    const behind = await checked(await recipeOn(rowsOf(30), { 'data.limit': 30, 'data.heldOutRows': 5, 'trainer.evalSteps': 5 }));
+    expect(of(behind, 'heldOutShort')).toMatchObject({
+      level: 'error',
+      message: '0 of the 5 held-out rows are there behind train[0:30], and trainer.evalSteps needs some.',
+      setting: 'data.limit',
+      value: 25,
+    });
   });
 
   it('tells of repeated questions whether they are left out or not', async () => {
