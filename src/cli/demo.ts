@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { messageOf, OSLER_ERR_INTERRUPTED } from '../core/errors.ts';
+import { certificateLine } from './certificate-line.ts';
 import { startChecked } from './check-training.ts';
 import { type CliContext, openContext } from './context.ts';
 import { evaluate, verdictText } from './evaluate.ts';
@@ -83,9 +84,15 @@ async function trainAndEvaluate(context: CliContext, flags: DemoFlags, reporter:
     reporter,
     signal,
   );
-  process.stdout.write(
-    `${illustrationText(illustration)}\nVerdict: ${verdictText(report)}\n${report.notices.map((notice) => `  note: ${notice}\n`).join('')}Report: ${path.join(folder, 'report.html')}\nRun: ${runId} (${Math.round(performance.now() / 1000 - startedSeconds)} s so far)\n`,
-  );
+  const notices = report.notices.map((notice) => `  note: ${notice}\n`).join('');
+  const lines = [
+    illustrationText(illustration),
+    `Verdict: ${verdictText(report)}`,
+    `${notices}Report: ${path.join(folder, 'report.html')}`,
+    `Certificate: ${await certificateLine(context.trainings.folder(runId))}`,
+    `Run: ${runId} (${Math.round(performance.now() / 1000 - startedSeconds)} s so far)`,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
   return { runId, baseRef: recipe.base.ref };
 }
 
