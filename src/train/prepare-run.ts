@@ -2,13 +2,13 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { writeJsonAtomically } from '../core/atomic-file.ts';
 import { checkFreeDisk } from '../core/free-disk.ts';
-import { parseHubId } from '../core/hub/hub-id.ts';
 import type { Run } from '../core/schema/run.ts';
 import { TrainJob } from '../core/schema/train-job.ts';
 import { readBase, recordOf } from './base-files.ts';
 import { freezeInput } from './freeze-input.ts';
 import type { StartOptions } from './launchers/launcher.ts';
-import { isKnownHere, requireTransformers, resolveModel } from './resolve-model.ts';
+import { isFetchedThere } from './preflight/base-for-check.ts';
+import { requireTransformers, resolveModel } from './resolve-model.ts';
 import type { RunFolder } from './run-folder.ts';
 import { readSource, type RunSource } from './run-source.ts';
 import type { StageOptions, TrainingsDeps } from './training-deps.ts';
@@ -45,7 +45,7 @@ export async function prepareRun(run: Run, folder: RunFolder, deps: TrainingsDep
 async function findBase(run: Run, frozen: RunSource, folder: RunFolder, deps: TrainingsDeps, options: StageOptions): Promise<PreparedBase> {
   const { ref, revision } = run.recipe.base;
   // Another machine has a line of its own to the Hub: a model of many GB need not pass through this one.
-  if (run.launcher !== 'local' && parseHubId(ref) !== undefined && !isKnownHere(ref, deps.models)) return { basePath: ref };
+  if (run.launcher !== 'local' && isFetchedThere(ref, deps.models)) return { basePath: ref };
   const base = await resolveModel(ref, frozen.base.revision ?? revision, { ...deps, onStep: options.onStep, signal: options.signal });
   const basePath = requireTransformers(base);
   await checkFreeDisk(folder.root, outputsPerBase * (await folderBytes(basePath)));

@@ -1,15 +1,12 @@
-import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
-import { SshLauncher } from '../../src/core/schema/launcher.ts';
 import { openStore } from '../../src/core/store.ts';
 import { checkTraining } from '../../src/server/training-check.ts';
 import { openLauncher } from '../../src/train/launchers/open-launcher.ts';
-import { SshLauncher as SshTrainerLauncher } from '../../src/train/launchers/ssh-launcher.ts';
+import { SshLauncher } from '../../src/train/launchers/ssh-launcher.ts';
 import { ModelStore } from '../../src/train/model-store.ts';
 import { resolveRecipe } from '../../src/train/recipe.ts';
 import { RunStore } from '../../src/train/run-store.ts';
-import { trainerPython } from '../integration/support/prepared-run.ts';
 import { Sshd, whyNoSshd } from '../support/sshd.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { testConfig } from '../support/test-home.ts';
@@ -47,17 +44,8 @@ describe('a check with the real trainer and the small real model', () => {
     const sshd = await Sshd.create(folder);
     await sshd.start();
     onTestFinished(async () => await sshd.stop());
-    const settings = SshLauncher.parse({
-      kind: 'ssh',
-      host: '127.0.0.1',
-      port: sshd.port,
-      identityFile: sshd.userKey,
-      knownHostsFile: sshd.knownHosts,
-      python: trainerPython,
-      workDir: path.join(folder, 'work'),
-    });
     const launcher = async (name: string) =>
-      new SshTrainerLauncher(name, settings, { home: folder, secrets: {}, patience: { firstMs: 20, mostMs: 200, tries: 3 } });
+      new SshLauncher(name, sshd.settings(), { home: folder, secrets: {}, patience: { firstMs: 20, mostMs: 200, tries: 3 } });
     const recipe = await resolveRecipe({ preset: 'smoke' });
     const [there, here] = [await checkTraining(recipe, { ...deps, launcher }, { launcher: 'gpu' }), await checkTraining(recipe, deps)];
     expect(there.host?.rows).toEqual(here.host?.rows);

@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { execa } from 'execa';
+import { SshLauncher } from '../../src/core/schema/launcher.ts';
+import { packageRoot } from '../../src/core/package-root.ts';
 
 const program = '/usr/sbin/sshd';
 
@@ -44,6 +46,20 @@ export class Sshd {
     this.userKey = path.join(folder, 'user');
     this.otherKey = path.join(folder, 'other');
     this.knownHosts = path.join(folder, 'known_hosts');
+  }
+
+  /** A launcher's settings that reach it, with the trainer's Python of these tests; `change` goes over them. */
+  settings(change: Partial<SshLauncher> = {}): SshLauncher {
+    return SshLauncher.parse({
+      kind: 'ssh',
+      host: '127.0.0.1',
+      port: this.port,
+      identityFile: this.userKey,
+      knownHostsFile: this.knownHosts,
+      python: path.join(packageRoot, '.venv/bin/python'),
+      workDir: path.join(this.#folder, 'work'),
+      ...change,
+    });
   }
 
   static async create(folder: string): Promise<Sshd> {

@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { sha256 } from '../../../src/core/digest.ts';
 import { packageRoot } from '../../../src/core/package-root.ts';
-import { SshLauncher as SshSettings } from '../../../src/core/schema/launcher.ts';
+import type { SshLauncher as SshSettings } from '../../../src/core/schema/launcher.ts';
 import type { TrainerHandle } from '../../../src/core/schema/run.ts';
 import type { TrainEvent } from '../../../src/core/schema/train-event.ts';
 import { readEvents } from '../../../src/train/event-file.ts';
@@ -48,20 +48,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const settings = (change: Partial<SshSettings> = {}): SshSettings =>
-  SshSettings.parse({
-    kind: 'ssh',
-    host: '127.0.0.1',
-    port: sshd.port,
-    identityFile: sshd.userKey,
-    knownHostsFile: sshd.knownHosts,
-    python: trainerPython,
-    workDir: path.join(folder, 'work'),
-    ...change,
-  });
-
 const launcher = (deps: Partial<SshLauncherDeps> = {}, change: Partial<SshSettings> = {}): SshLauncher =>
-  new SshLauncher('gpu', settings(change), {
+  new SshLauncher('gpu', sshd.settings(change), {
     home: path.join(folder, 'home'),
     secrets: {},
     pollMs: 20,
@@ -496,7 +484,7 @@ describe.skipIf(skipReason !== undefined)('checkLauncher', () => {
   const check = async (change: Partial<SshSettings>) => {
     const home = path.join(folder, 'checked');
     await mkdir(home, { recursive: true });
-    await writeFile(path.join(home, 'launchers.json'), JSON.stringify({ gpu: settings(change) }));
+    await writeFile(path.join(home, 'launchers.json'), JSON.stringify({ gpu: sshd.settings(change) }));
     return await checkLauncher('gpu', { home });
   };
 

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageRoot } from '../../../src/core/package-root.ts';
-import { SshLauncher as SshSettings } from '../../../src/core/schema/launcher.ts';
+import type { SshLauncher as SshSettings } from '../../../src/core/schema/launcher.ts';
 import type { TrainJob } from '../../../src/core/schema/train-job.ts';
 import { SshLauncher } from '../../../src/train/launchers/ssh-launcher.ts';
 import { readTrainJob } from '../../../src/train/launchers/remote-job.ts';
@@ -12,7 +12,7 @@ import type { HostReply } from '../../../src/train/preflight/ask-trainer.ts';
 import { errorOf } from '../../support/error-of.ts';
 import { hostReport } from '../../support/host-report.ts';
 import { Sshd, whyNoSshd } from '../../support/sshd.ts';
-import { preparedRun, trainerPython } from '../support/prepared-run.ts';
+import { preparedRun } from '../support/prepared-run.ts';
 
 const skipReason = await whyNoSshd();
 const token = 'hf_not_to_be_seen';
@@ -39,18 +39,7 @@ afterAll(async () => {
 const work = (): string => path.join(folder, 'work');
 
 function launcher(change: Partial<SshSettings> = {}): SshLauncher {
-  const settings = {
-    kind: 'ssh',
-    host: '127.0.0.1',
-    port: sshd.port,
-    identityFile: sshd.userKey,
-    knownHostsFile: sshd.knownHosts,
-    python: trainerPython,
-    workDir: work(),
-    threads: 7,
-    ...change,
-  };
-  return new SshLauncher('gpu', SshSettings.parse(settings), {
+  return new SshLauncher('gpu', sshd.settings({ threads: 7, ...change }), {
     home: path.join(folder, 'home'),
     secrets: { HF_TOKEN: token },
     sources: path.join(folder, 'fake'),
