@@ -4,7 +4,7 @@ import { writeJsonAtomically } from '../core/atomic-file.ts';
 import { checkFreeDisk } from '../core/free-disk.ts';
 import type { Run } from '../core/schema/run.ts';
 import { TrainJob } from '../core/schema/train-job.ts';
-import { readBase, recordOf } from './base-files.ts';
+import { readBase, recordFetchedBase, recordOf } from './base-files.ts';
 import { freezeInput } from './freeze-input.ts';
 import type { StartOptions } from './launchers/launcher.ts';
 import { isFetchedThere } from './preflight/base-for-check.ts';
@@ -22,13 +22,15 @@ export type PreparedBase = Pick<StartOptions, 'basePath' | 'baseContent'>;
 /** Writes everything that the trainer of a run reads: rows, template, recipe and job; and source.json, with the base's checksums. */
 export async function prepareRun(run: Run, folder: RunFolder, deps: TrainingsDeps, options: StageOptions): Promise<PreparedBase> {
   const { recipe } = run;
+  // What an earlier try was told of a base on the Hub; a branch may have moved since.
+  await recordFetchedBase(folder);
   const frozen = (await readSource(folder)) ?? (await freezeInput(run, folder, deps.config, options.signal));
   await writeJsonAtomically(folder.recipe, recipe);
   const base = await findBase(run, frozen, folder, deps, options);
   const job = TrainJob.parse({
     schemaVersion: 1,
     runId: run.id,
-    recipe,
+    recipe: { ...recipe, base: { ...recipe.base, revision: frozen.base.revision ?? recipe.base.revision } },
     basePath: base.basePath,
     trainFile: folder.trainRows,
     heldOutFile: frozen.data.heldOutRows > 0 ? folder.heldOutRows : null,

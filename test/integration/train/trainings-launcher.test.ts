@@ -89,7 +89,7 @@ describe('trainings on another machine', () => {
     expect([fake.trainings.get(id).state, fake.trainings.get(id).trainer, await fake.startsOf(id)]).toEqual(['done', null, 1]);
   });
 
-  it('leave the fetching of a base on the Hub to it', async () => {
+  it('leave the fetching of a base on the Hub to it, and hold it to the commit that the first try had', async () => {
     const started: StartOptions[] = [];
     const fake = await fakeTrainings({
       wrap: (launcher) =>
@@ -106,6 +106,16 @@ describe('trainings on another machine', () => {
     await expect(fake.trainings.execute(id)).rejects.toThrow('far enough');
     expect(started[0]).toMatchObject({ basePath: recipe.base.ref, processes: 1, slots: [0] });
     expect(fake.runs.slots.holders('gpu-host')).toEqual([]);
+
+    // A try that was stopped had told which commit it fetched; the branch may be elsewhere when it goes on.
+    const folder = fake.trainings.folder(id);
+    const revision = 'c0ffee'.padEnd(40, '0');
+    const files = [{ path: 'config.json', bytes: 2, sha256: ''.padEnd(64, '0') }];
+    await writeFile(folder.events, `${JSON.stringify({ type: 'base', at: new Date().toISOString(), revision, files })}\n`);
+    await fake.trainings.resume(id);
+    await expect(fake.trainings.execute(id)).rejects.toThrow('far enough');
+    expect(JSON.parse(await readFile(folder.job, 'utf8'))).toMatchObject({ recipe: { base: { revision } } });
+    expect(JSON.parse(await readFile(folder.source, 'utf8'))).toMatchObject({ base: { revision, files } });
   });
 });
 
