@@ -1,15 +1,12 @@
 import path from 'node:path';
+import { isRecord } from '../../core/is-record.ts';
+import { detectFormat } from '../../core/rows/data-format.ts';
+import { openTable } from '../../core/rows/open-table.ts';
+import type { DataFormat, SourceTable } from '../../core/rows/source-row.ts';
 import type { Recipe } from '../../core/schema/recipe.ts';
 import { type MissingColumn, missingColumns, columnRoles } from './column-names.ts';
-import { detectFormat } from './data-format.ts';
 import { dropRepeats, type PlacedRow, type WithoutRepeats } from './drop-repeats.ts';
-import { readCsv } from './read-csv.ts';
-import { readJsonArray } from './read-json-array.ts';
-import { readJsonLines } from './read-json-lines.ts';
-import { readParquet } from './read-parquet.ts';
 import { type Selection, selectRows } from './select-rows.ts';
-import { isRecord } from '../../core/is-record.ts';
-import type { DataFormat, SourceTable } from './source-row.ts';
 import { takeRow } from './take-row.ts';
 
 /** What is wrong at a place of the data, such as `line 3` or `part-2.parquet row 17`. */
@@ -64,7 +61,7 @@ export async function examineData(files: readonly string[], data: Recipe['data']
   const columns = new Set<string>();
   for (const file of files) {
     const format = await detectFormat(file);
-    const table = await openTable(file, format, wanted);
+    const table = await openTable(file, format, { columns: wanted, values: 'text' });
     const prefix = files.length === 1 ? '' : `${path.basename(file)} `;
     const before = raw.length;
     for (const name of table.columns ?? []) columns.add(name);
@@ -99,20 +96,6 @@ export async function examineData(files: readonly string[], data: Recipe['data']
 
 /** Sorts `line 10` after `line 9`. */
 const collator = new Intl.Collator('en', { numeric: true });
-
-async function openTable(file: string, format: DataFormat, wanted: readonly string[]): Promise<SourceTable> {
-  switch (format) {
-    case 'parquet':
-      return await readParquet(file, wanted);
-    case 'csv':
-    case 'tsv':
-      return await readCsv(file, format, wanted);
-    case 'json':
-      return readJsonArray(file);
-    case 'jsonl':
-      return readJsonLines(file);
-  }
-}
 
 /** The wanted fields of a row, so that the others need not be kept. */
 function kept(value: unknown, table: SourceTable, columns: Set<string>, wanted: readonly string[]): unknown {

@@ -7,7 +7,7 @@ import { type HubId, parseHubId } from '../../core/hub/hub-id.ts';
 import { downloadSnapshot } from '../../core/hub/snapshot.ts';
 import { packageRoot } from '../../core/package-root.ts';
 import type { Recipe } from '../../core/schema/recipe.ts';
-import { isDataFile } from './data-format.ts';
+import { isDataFile } from '../../core/rows/data-format.ts';
 import { readCard } from './dataset-card.ts';
 import { convertedFiles } from './split-files.ts';
 import { parseSplit } from './split-slice.ts';

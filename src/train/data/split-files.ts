@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { isDataFile } from './data-format.ts';
+import { isDataFile } from '../../core/rows/data-format.ts';
 
 /** What file and folder names of a split begin or end with, as `datasets` looks for them. */
 const keywords: Readonly<Record<string, readonly string[]>> = {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { faultPosition } from '../../../../src/train/data/json-fault.ts';
+import { faultPosition } from '../../../../src/core/rows/json-fault.ts';
 
 describe('faultPosition', () => {
   it.each([

@@ -1,9 +1,17 @@
 import { isUtf8 } from 'node:buffer';
 import path from 'node:path';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema, type FileMetaData, type SchemaTree } from 'hyparquet';
+import {
+  asyncBufferFromFile,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+  type FileMetaData,
+  type SchemaTree,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { messageOf, OSLER_ERR_DATA_FORMAT } from '../../core/errors.ts';
-import type { SourceItem, SourceTable } from './source-row.ts';
+import { messageOf, OSLER_ERR_DATA_FORMAT } from '../errors.ts';
+import { isRecord } from '../is-record.ts';
+import type { SourceItem, SourceTable, WantedColumns } from './source-row.ts';
 
 /** Stands for bytes of a text column that are no UTF-8. */
 const notUtf8 = Symbol('bytes that are not UTF-8');
@@ -14,12 +22,14 @@ const decoder = new TextDecoder();
  *
  * @throws OSLER_ERR_DATA_FORMAT where the file is damaged
  */
-export async function readParquet(file: string, wanted: readonly string[]): Promise<SourceTable> {
+export async function readParquet(file: string, wanted: WantedColumns): Promise<SourceTable> {
   const buffer = await asyncBufferFromFile(file);
   const metadata = await readable(file, () => parquetMetadataAsync(buffer));
   const fields = parquetSchema(metadata).children;
-  const present = fields.filter(({ element }) => wanted.includes(element.name));
-  const unfit = present.flatMap((field) => (isText(field) ? [] : [{ column: field.element.name, type: typeOf(field) }]));
+  const present = fields.filter(({ element }) => wanted.columns?.includes(element.name) !== false);
+  const unfit = present.flatMap((field) =>
+    wanted.values === 'any' || isText(field) ? [] : [{ column: field.element.name, type: typeOf(field) }],
+  );
   const columns = present.map(({ element }) => element.name);
   const items = unfit.length > 0 ? itemsOf(file, buffer, { ...metadata, row_groups: [] }, []) : itemsOf(file, buffer, metadata, columns);
   return { columns: fields.map(({ element }) => element.name), unfit, items };
@@ -41,11 +51,24 @@ async function* itemsOf(
       throw new OSLER_ERR_DATA_FORMAT(path.basename(file), `rows ${rowStart} to ${rowEnd} are not all there`, fetchAgain);
     for (const [index, row] of rows.entries()) {
       const place = `row ${rowStart + index + 1}`;
-      const bad = columns.filter((name) => row[name] === notUtf8);
-      yield bad.length === 0 ? { place, value: row } : { place, problem: `${bad.join(', ')}: not UTF-8 text` };
+      const bad = columns.filter((name) => holdsNotUtf8(row[name]));
+      yield bad.length === 0 ? { place, value: asJson(row) } : { place, problem: `${bad.join(', ')}: not UTF-8 text` };
     }
     rowStart = rowEnd;
   }
+}
+
+function holdsNotUtf8(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(holdsNotUtf8);
+  return isRecord(value) ? Object.values(value).some(holdsNotUtf8) : value === notUtf8;
+}
+
+/** As the same value would stand in JSON: whole numbers of 64 bits as numbers, times as ISO 8601, what is not there as null. */
+function asJson(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value);
+  if (value instanceof Date) return value.toISOString();
+  if (Array.isArray(value)) return value.map(asJson);
+  return isRecord(value) ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, asJson(inner)])) : (value ?? null);
 }
 
 const fetchAgain = 'Fetch or write it again.';
@@ -55,7 +78,11 @@ async function readable<T>(file: string, read: () => Promise<T>): Promise<T> {
     return await read();
   } catch (error) {
     if (error instanceof Error && 'code' in error) throw error;
-    throw new OSLER_ERR_DATA_FORMAT(path.basename(file), `it is damaged Parquet, or of a kind that is not read (${messageOf(error)})`, fetchAgain);
+    throw new OSLER_ERR_DATA_FORMAT(
+      path.basename(file),
+      `it is damaged Parquet, or of a kind that is not read (${messageOf(error)})`,
+      fetchAgain,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import path from 'node:path';
-import { OSLER_ERR_DATA_FORMAT, OSLER_ERR_FILE_NOT_FOUND } from '../../core/errors.ts';
+import { OSLER_ERR_DATA_FORMAT, OSLER_ERR_FILE_NOT_FOUND } from '../errors.ts';
 import type { DataFormat } from './source-row.ts';
 
 const headBytes = 4096;
@@ -42,9 +42,16 @@ export async function detectFormat(file: string): Promise<DataFormat> {
   const other = foreign.find(({ starts }) => starts.every((byte, index) => head[index] === byte));
   if (other !== undefined) throw new OSLER_ERR_DATA_FORMAT(name, `it is ${other.is}`, `${other.mend}.`);
   if (named === 'parquet')
-    throw new OSLER_ERR_DATA_FORMAT(name, 'it is called Parquet and does not begin with "PAR1"', 'Fetch or write it again; it may be cut off.');
+    throw new OSLER_ERR_DATA_FORMAT(
+      name,
+      'it is called Parquet and does not begin with "PAR1"',
+      'Fetch or write it again; it may be cut off.',
+    );
   if (named === 'csv' || named === 'tsv') return named;
-  const text = head.toString('utf8').replace(/^\uFEFF/, '').trimStart();
+  const text = head
+    .toString('utf8')
+    .replace(/^\uFEFF/, '')
+    .trimStart();
   if (text.startsWith('[')) return 'json';
   if (named !== undefined || text.startsWith('{')) return 'jsonl';
   throw new OSLER_ERR_DATA_FORMAT(

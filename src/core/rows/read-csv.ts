@@ -9,9 +9,9 @@ const newline = 10;
  * CSV as RFC 4180 has it: a header, quoted fields that may hold line ends, `""` for a quote. Read whole.
  * A `.csv` whose header holds no comma may be separated by `;` or tabs. Rows are placed by the line on which they begin.
  *
- * @param wanted columns to keep of a row
+ * @param only columns to keep of a row; null: all
  */
-export async function readCsv(file: string, format: 'csv' | 'tsv', wanted: readonly string[]): Promise<SourceTable> {
+export async function readCsv(file: string, format: 'csv' | 'tsv', only: readonly string[] | null): Promise<SourceTable> {
   const bytes = await readFile(file);
   const broken = linesThatAreNotUtf8(bytes);
   if (broken.length > 0)
@@ -23,6 +23,7 @@ export async function readCsv(file: string, format: 'csv' | 'tsv', wanted: reado
   const { records, failure } = parseRecords(bytes, format);
   const header = records.shift();
   const columns = header?.fields ?? [];
+  const wanted = only ?? [...new Set(columns)];
   const items = records.filter(({ fields }) => !isBlank(fields)).map((record) => itemOf(record, columns, wanted));
   if (failure !== undefined) items.push(failure);
   const doubled = wanted.filter((name) => columns.filter((column) => column === name).length > 1);

@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { OSLER_ERR_DATA_FORMAT } from '../../core/errors.ts';
+import { OSLER_ERR_DATA_FORMAT } from '../errors.ts';
 import { faultPosition } from './json-fault.ts';
 import type { SourceItem, SourceTable } from './source-row.ts';
 import { linesThatAreNotUtf8 } from './utf8-lines.ts';
