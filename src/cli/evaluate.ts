@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { execa } from 'execa';
 import { OSLER_ERR_EVALUATION_BUSY, OSLER_ERR_INTERRUPTED, OSLER_ERR_USAGE } from '../core/errors.ts';
 import { tryLockFolder } from '../core/folder-lock.ts';
@@ -14,9 +14,11 @@ import { askItem } from '../eval/ask-item.ts';
 import { evaluationsFolder, ProgressWriter } from '../eval/evaluation-progress.ts';
 import { loadTasks } from '../eval/load-tasks.ts';
 import type { TaskItems } from '../eval/pair-records.ts';
-import { type EvaluationPlan, freezePlan } from '../eval/plan.ts';
+import { commitsOf, type EvaluationPlan, freezePlan, readPlan } from '../eval/plan.ts';
 import { runEvaluation } from '../eval/run-evaluation.ts';
 import { SampleLog } from '../eval/sample-log.ts';
+import type { ItemChoice } from '../eval/tasks/choose-items.ts';
+import { listTasks } from '../eval/tasks/find-manifest.ts';
 import type { Report } from '../eval/schema/report.ts';
 import type { ServedModel } from '../server/served-model.ts';
 import { type CliContext, openContext } from './context.ts';
@@ -39,6 +41,8 @@ interface EvaluateFlags {
   readonly tasks?: string;
   readonly items: string[];
   readonly limit?: number;
+  readonly choose: ItemChoice;
+  readonly dropBadItems?: boolean;
   readonly out?: string;
   readonly attempts: number;
   readonly seed: number;
@@ -59,6 +63,10 @@ export interface EvaluationRequest {
   readonly tasks: readonly string[];
   readonly itemFiles: readonly string[];
   readonly limit: number | null;
+  /** Which items under a limit; default: the first. */
+  readonly choice?: ItemChoice | undefined;
+  /** Leaves bad items out in place of an error. */
+  readonly dropsBadItems?: boolean | undefined;
   readonly out: string | null;
   readonly attempts: number;
   readonly seed: number;
@@ -83,9 +91,20 @@ export function evaluateCommand(): Command {
     .description('evaluate base against tuned on the same questions and report whether tuning helped')
     .requiredOption('--base <ref>', 'base model: path, registry id or Hub id')
     .requiredOption('--tuned <ref>', 'tuned model: path, registry id (run) or Hub id')
-    .option('--tasks <names>', 'benchmarks, separated by commas: mini, heldout')
-    .option('--items <file>', 'JSON Lines of questions; repeat for more', (word: string, words: string[]) => [...words, word], [])
-    .option('--limit <number>', 'first so many items of each task', positiveNumber)
+    .option('--tasks <names>', `benchmarks, separated by commas: ${listTasks().join(', ')}; or a benchmark's .json file`)
+    .option(
+      '--items <file>',
+      'questions as JSON Lines, or TASK=FILE: rows of a benchmark; repeat for more',
+      (word: string, words: string[]) => [...words, word],
+      [],
+    )
+    .option('--limit <number>', 'so many items of each task', positiveNumber)
+    .addOption(
+      new Option('--choose <how>', "which items under --limit: the first, or drawn by --seed, with each subject's share")
+        .choices(['first', 'random', 'subject'])
+        .default('first'),
+    )
+    .option('--drop-bad-items', 'leave out items that cannot be used; plan and report say which')
     .option('--out <folder>', 'where samples and reports go; the same folder again resumes')
     .option('--attempts <number>', 'samples of each item and arm', positiveNumber, 1)
     .option('--seed <number>', 'root of all seeds', wholeNumber, 3407)
@@ -115,6 +134,8 @@ export function evaluateCommand(): Command {
         tasks: flags.tasks?.split(',').filter((name) => name !== '') ?? [],
         itemFiles: flags.items,
         limit: flags.limit ?? null,
+        choice: flags.choose,
+        dropsBadItems: flags.dropBadItems,
         out: flags.out ?? null,
         attempts: flags.attempts,
         seed: flags.seed,
@@ -146,9 +167,13 @@ export async function evaluate(
   signal: AbortSignal,
 ): Promise<{ report: Report; folder: string }> {
   const heldOutFile = heldOutFileOf(context, request.tunedRef);
-  const tasks = await loadTasks({ tasks: request.tasks, itemFiles: request.itemFiles, heldOutFile, limit: request.limit });
+  const frozen = request.out === null ? undefined : await readPlan(path.resolve(request.out));
+  const { config } = context;
+  const tasks = await loadTasks({ ...request, heldOutFile, config, commits: commitsOf(frozen?.tasks ?? []), signal });
   if (tasks.length === 0)
-    throw new OSLER_ERR_USAGE('There is nothing to evaluate on. Name benchmarks with --tasks (mini, heldout) or a file with --items.');
+    throw new OSLER_ERR_USAGE(
+      'There is nothing to evaluate on. Name benchmarks with --tasks (such as mini, heldout) or a file with --items.',
+    );
   const opened: OpenedModel[] = [];
   const contextTokens = estimateContext(tasks, request);
   const open = async (
@@ -291,7 +316,8 @@ function commandOf(request: EvaluationRequest, folder: string): string {
     `--tuned ${quoted(request.tunedRef)}`,
     ...(request.tasks.length > 0 ? [`--tasks ${request.tasks.join(',')}`] : []),
     ...request.itemFiles.map((file) => `--items ${file}`),
-    ...(request.limit === null ? [] : [`--limit ${request.limit}`]),
+    ...(request.limit === null ? [] : [`--limit ${request.limit} --choose ${request.choice ?? 'first'}`]),
+    ...(request.dropsBadItems === true ? ['--drop-bad-items'] : []),
     ...(request.marginPp === null ? [] : [`--margin ${request.marginPp}`]),
     ...(request.templateFile === null ? [] : [`--template ${request.templateFile}`]),
     `--attempts ${request.attempts} --seed ${request.seed} --temperature ${request.temperature} --top-p ${request.topP}`,

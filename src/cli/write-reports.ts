@@ -7,6 +7,7 @@ import { renderMarkdown } from '../eval/report/markdown.ts';
 import { SampleLog } from '../eval/sample-log.ts';
 import type { Report } from '../eval/schema/report.ts';
 import { summarise } from '../eval/summarise.ts';
+import { originNotices } from '../eval/tasks/origin-notices.ts';
 
 /** Parameters below this are said to be too few to know medicine. */
 const smallModelPattern = /smollm2-135m/i;
@@ -26,7 +27,7 @@ export async function writeReports(folder: string, about: { hardware: Report['ha
     tasks: plan.tasks,
     records: log.records,
     trainingQuestions: plan.trainingQuestions,
-    notices: noticesOf(plan),
+    notices: [...noticesOf(plan), ...originNotices(plan.tasks)],
   });
   await writeJsonAtomically(path.join(folder, 'report.json'), report);
   await writeFileAtomically(path.join(folder, 'report.md'), renderMarkdown(report));

@@ -54,6 +54,11 @@ const Environment = z.object({
     .max(36_500)
     .optional()
     .describe('the server deletes runs and the texts of evaluations after so many days; default: they are kept'),
+  OSLER_BENCHMARK_DATA: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('folder with rows of benchmarks, looked in before the Hub (docs/tasks.md); default: none'),
   OSLER_GPU: z.enum(['auto', 'cuda', 'vulkan', 'metal', 'off']).default('auto').describe('what the engine computes on'),
   OSLER_UPSTREAM_KEYS: listOf(z.string().regex(/^[\w.[\]:-]+=[\x21-\x7e]+$/, 'keys are of the form host=key'))
     .optional()
@@ -79,6 +84,8 @@ export interface Config {
   readonly venv: string | null;
   /** null: for ever. */
   readonly retentionDays: number | null;
+  /** null: benchmarks of the Hub are fetched from there. */
+  readonly benchmarkData: string | null;
   readonly gpu: z.infer<typeof Environment>['OSLER_GPU'];
   /** By host, with its port where the address has one. */
   readonly upstreamKeys: Readonly<Record<string, string>>;
@@ -114,6 +121,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     python: value.OSLER_PYTHON ?? null,
     venv: value.OSLER_VENV === undefined ? null : path.resolve(value.OSLER_VENV),
     retentionDays: value.OSLER_RETENTION_DAYS ?? null,
+    benchmarkData: value.OSLER_BENCHMARK_DATA === undefined ? null : path.resolve(value.OSLER_BENCHMARK_DATA),
     gpu: value.OSLER_GPU,
     upstreamKeys: Object.fromEntries((value.OSLER_UPSTREAM_KEYS ?? []).map(splitAtEquals)),
     hubEndpoint: value.HF_ENDPOINT.replace(/\/+$/, ''),

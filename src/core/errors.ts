@@ -317,6 +317,17 @@ export const OSLER_ERR_EVALUATION_TASK_UNKNOWN = createError(
   400,
 );
 
+export const OSLER_ERR_EVALUATION_MANIFEST = createError(
+  'OSLER_ERR_EVALUATION_MANIFEST',
+  'The benchmark "%s" has %s problem(s):\n%s\ndocs/tasks.md shows what it may hold.',
+  400,
+);
+export const OSLER_ERR_EVALUATION_ITEMS = createError(
+  'OSLER_ERR_EVALUATION_ITEMS',
+  'The evaluation cannot be planned, %s problem(s):\n%s\n%s',
+  400,
+);
+
 /** Any error of the catalogue: `code`, `statusCode`, and a message fit for the user. */
 export interface OslerError extends Error {
   readonly code: string;

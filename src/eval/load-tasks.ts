@@ -1,108 +1,119 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
-import { OSLER_ERR_DATA_ROWS, OSLER_ERR_EVALUATION_TASK_UNKNOWN, OSLER_ERR_USAGE } from '../core/errors.ts';
+import { isOslerError, OSLER_ERR_DATA_EMPTY, OSLER_ERR_EVALUATION_TASK_UNKNOWN, OSLER_ERR_USAGE } from '../core/errors.ts';
 import { checkRows, readTextFile } from '../core/jsonl.ts';
-import { packageRoot } from '../core/package-root.ts';
 import { Question } from '../core/schema/question.ts';
 import { TrainingRow } from '../core/schema/training-row.ts';
 import type { TaskItems } from './pair-records.ts';
+import { chooseItems, type ItemChoice } from './tasks/choose-items.ts';
+import { findManifest, listBenchmarks, listTasks } from './tasks/find-manifest.ts';
+import type { PlacedFault } from './tasks/item-fault.ts';
+import { loadItemFile } from './tasks/load-item-file.ts';
+import { heldOutTask, isAtHand, loadBenchmark, loadBenchmarkFile, type LoadedTask } from './tasks/load-part.ts';
+import type { TaskData } from './tasks/locate-rows.ts';
+import type { AcceptedFault } from './tasks/task-manifest.ts';
+import { listFaults, throwProblems } from './tasks/throw-problems.ts';
 
-const benchmarkFolder = path.join(packageRoot, 'benchmarks');
-const Measures = z.array(z.enum(['generation', 'likelihood'])).min(1);
-
-/** benchmarks/<id>.json: what a benchmark is and which files it is made of. */
-export const TaskManifest = z.strictObject({
-  id: z.string().min(1),
-  description: z.string().min(1),
-  source: z.string().min(1),
-  revision: z.string().min(1),
-  licence: z.string().min(1),
-  example: Question,
-  parts: z.array(z.strictObject({ task: z.string().min(1), file: z.string().min(1), measures: Measures })).min(1),
-});
-export type TaskManifest = z.infer<typeof TaskManifest>;
-
-/** What to evaluate on: names of benchmarks, files of items, and the held-out rows of the tuned model's run. */
-export interface TaskRequest {
+/** What to evaluate on: benchmarks, files of items, and the held-out rows of the tuned model's run. */
+export interface TaskRequest extends TaskData {
+  /** Names of benchmarks, paths of their `.json` files, and `heldout`. */
   readonly tasks: readonly string[];
+  /** Files of questions, or `TASK=FILE` for a file that holds the rows of a benchmark. */
   readonly itemFiles: readonly string[];
   /** Rows that `heldout` stands for; null where the tuned model has no run. */
   readonly heldOutFile: string | null;
-  /** First so many items of each task; null: all. */
+  /** So many items of each task; null: all. */
   readonly limit: number | null;
+  /** Which ones under a limit; default: the first. */
+  readonly choice?: ItemChoice | undefined;
+  /** Of a drawn choice. */
+  readonly seed?: number | undefined;
+  /** Leaves bad rows out, and keeps a list of them in each task's origin; else they are an error. */
+  readonly dropsBadItems?: boolean | undefined;
+  /** Faults that items of a user's files may have; default: none. Benchmarks say it of their own rows. */
+  readonly accepts?: readonly AcceptedFault[] | undefined;
 }
 
-/** Names of the benchmarks that come with the package, and `heldout`. */
-export function listTasks(): string[] {
-  const manifests = readdirSync(benchmarkFolder).filter((name) => name.endsWith('.json'));
-  return [...manifests.map((name) => path.basename(name, '.json')), 'heldout'].toSorted();
+/** Names of the benchmarks whose rows are on this machine: those of the package, and those in the folder of benchmark data. */
+export async function listTasksAtHand(benchmarkData: string | null): Promise<string[]> {
+  const names: string[] = [];
+  for (const name of listBenchmarks()) if (await isAtHand(await findManifest(name), benchmarkData)) names.push(name);
+  return names;
 }
 
 /**
  * Loads the items of every task, in order.
  *
- * @throws OSLER_ERR_USAGE, OSLER_ERR_EVALUATION_TASK_UNKNOWN, OSLER_ERR_FILE_NOT_FOUND, OSLER_ERR_DATA_ROWS naming all bad lines
+ * @throws OSLER_ERR_EVALUATION_ITEMS naming everything that is wrong with any of them; what is wrong with one task alone as
+ * OSLER_ERR_EVALUATION_TASK_UNKNOWN, OSLER_ERR_EVALUATION_MANIFEST, OSLER_ERR_FILE_NOT_FOUND, OSLER_ERR_DATA_* or OSLER_ERR_HUB_*;
+ * OSLER_ERR_USAGE for two tasks of one name
  */
 export async function loadTasks(request: TaskRequest): Promise<TaskItems[]> {
-  const loaded: TaskItems[] = [];
+  const loaded: LoadedTask[] = [];
+  const failures: Error[] = [];
+  const take = async (load: () => Promise<LoadedTask[]>): Promise<void> => {
+    try {
+      loaded.push(...(await load()));
+    } catch (error) {
+      if (!isOslerError(error) || error.code === 'OSLER_ERR_INTERRUPTED') throw error;
+      failures.push(error);
+    }
+  };
   for (const name of request.tasks)
-    loaded.push(...(name === 'heldout' ? [await loadHeldOut(request.heldOutFile)] : await loadBenchmark(name)));
-  for (const file of request.itemFiles) loaded.push(...(await loadItemFile(file)));
-  const doubled = loaded.find((task, index) => loaded.findIndex((other) => other.task === task.task) < index);
-  if (doubled !== undefined)
-    throw new OSLER_ERR_USAGE(
-      `Two tasks are called "${doubled.task}", and their samples could not be told apart. Name each once, or rename one of the files.`,
+    await take(async () =>
+      name === 'heldout' ? [await loadHeldOut(request.heldOutFile)] : await loadBenchmark(await findManifest(name), request),
     );
-  return loaded.map((task) => ({ ...task, items: request.limit === null ? task.items : task.items.slice(0, request.limit) }));
+  for (const word of request.itemFiles) await take(async () => await loadItems(word, request.accepts ?? []));
+  const drops = request.dropsBadItems === true;
+  for (const { items, faults, label } of loaded)
+    if (items.length === 0 && (drops || faults.length === 0))
+      failures.push(new OSLER_ERR_DATA_EMPTY(label, ` that can be used${faults.length > 0 ? `:\n${listFaults(faults)}\n` : ''}`));
+  throwProblems(failures, drops ? [] : loaded);
+  refuseDoubledNames(loaded);
+  return loaded.map((task) => chosen(task, request));
 }
 
-async function loadBenchmark(name: string): Promise<TaskItems[]> {
-  const file = path.join(benchmarkFolder, `${path.basename(name)}.json`);
-  if (!existsSync(file)) throw new OSLER_ERR_EVALUATION_TASK_UNKNOWN(name, listTasks().join(', '));
-  const manifest = TaskManifest.parse(JSON.parse(await readTextFile(file)));
-  const parts: TaskItems[] = [];
-  for (const part of manifest.parts)
-    parts.push({ task: part.task, items: await readQuestions(path.join(benchmarkFolder, part.file)), measures: part.measures });
-  return parts;
-}
-
-async function loadHeldOut(file: string | null): Promise<TaskItems> {
+async function loadHeldOut(file: string | null): Promise<LoadedTask> {
   if (file === null || !existsSync(file))
     throw new OSLER_ERR_EVALUATION_TASK_UNKNOWN(
       'heldout',
       `${listTasks().join(', ')}; heldout needs a tuned model that a run here made, with held-out rows`,
     );
   const rows = checkRows(file, await readTextFile(file), TrainingRow);
+  const items = rows.map(({ value }) =>
+    Question.parse({ id: value.id, question: value.question, reasoning: value.thought, answer_text: value.answer }),
+  );
+  return heldOutTask(path.basename(file), items);
+}
+
+async function loadItems(word: string, accepts: readonly AcceptedFault[]): Promise<LoadedTask[]> {
+  const { task, file } = /^(?<task>[\w.-]+)=(?<file>.+)$/.exec(word)?.groups ?? {};
+  if (task === undefined || file === undefined || existsSync(word)) return await loadItemFile(word, accepts);
+  return await loadBenchmarkFile(await findManifest(task), file);
+}
+
+function refuseDoubledNames(loaded: readonly LoadedTask[]): void {
+  const doubled = loaded.find((task, index) => loaded.findIndex((other) => other.task === task.task) < index);
+  if (doubled === undefined) return;
+  throw new OSLER_ERR_USAGE(
+    `Two tasks are called "${doubled.task}", and their samples could not be told apart. Name each once, or rename one of the files.`,
+  );
+}
+
+function chosen({ task, items, measures, rows, faults, accepted, origin }: LoadedTask, request: TaskRequest): TaskItems {
+  const { limit, choice = 'first', seed = 0 } = request;
+  const isWhole = limit === null || limit >= items.length;
+  const reasons = (placed: readonly PlacedFault[]) => placed.map(({ place, reason }) => ({ place, reason }));
   return {
-    task: 'heldout',
-    measures: ['likelihood'],
-    items: rows.map(({ value }) =>
-      Question.parse({ id: value.id, question: value.question, reasoning: value.thought, answer_text: value.answer }),
-    ),
+    task,
+    measures,
+    items: chooseItems(items, { task, limit, how: choice, seed }),
+    origin: {
+      ...origin,
+      rows,
+      dropped: reasons(faults),
+      kept: reasons(accepted),
+      choice: isWhole ? null : { how: choice, seed: choice === 'first' ? null : seed, of: items.length },
+    },
   };
-}
-
-/** A user's file: multiple choice is answered, open questions are scored by likelihood. A file may hold both. */
-async function loadItemFile(file: string): Promise<TaskItems[]> {
-  const items = await readQuestions(file);
-  const name = path.basename(file, path.extname(file));
-  const choice = items.filter((item) => item.options !== null);
-  const open = items.filter((item) => item.options === null);
-  const tasks: TaskItems[] = [];
-  if (choice.length > 0) tasks.push({ task: name, items: choice, measures: ['generation'] });
-  if (open.length > 0) tasks.push({ task: choice.length > 0 ? `${name}-open` : name, items: open, measures: ['likelihood'] });
-  return tasks;
-}
-
-async function readQuestions(file: string): Promise<Question[]> {
-  const rows = checkRows(path.basename(file), await readTextFile(file), Question);
-  const seen = new Map<string, number>();
-  const doubled = rows.flatMap(({ line, value }) => {
-    const first = seen.get(value.id);
-    seen.set(value.id, first ?? line);
-    return first === undefined ? [] : [`  line ${line}: id "${value.id}" stands on line ${first} already`];
-  });
-  if (doubled.length > 0) throw new OSLER_ERR_DATA_ROWS(path.basename(file), doubled.length, doubled.join('\n'));
-  return rows.map(({ value }) => value);
 }

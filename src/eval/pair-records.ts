@@ -2,6 +2,7 @@ import { OSLER_ERR_EVALUATION_MISMATCH } from '../core/errors.ts';
 import type { Question } from '../core/schema/question.ts';
 import { digestOfItem } from './item-digest.ts';
 import type { Arm, EvaluationRecord, LikelihoodSample, Sample } from './schema/sample.ts';
+import type { TaskOrigin } from './schema/task-origin.ts';
 import { scoreSample, type ScoredSample } from './score.ts';
 import { clusterItems } from './statistics/item-clusters.ts';
 
@@ -11,6 +12,8 @@ export interface TaskItems {
   readonly items: readonly Question[];
   /** What the plan measures on each of them. */
   readonly measures: readonly EvaluationRecord['kind'][];
+  /** Where the items came from and what was left out; undefined for plans of before it was kept. */
+  readonly origin?: TaskOrigin | undefined;
 }
 
 /** One item with everything that was recorded of it. */

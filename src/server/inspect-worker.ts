@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { readConfig } from '../core/config.ts';
 import { isOslerError, plainError } from '../core/errors.ts';
 import { inspectData } from '../train/preflight/inspect-data.ts';
 import { runFiles } from '../train/run-folder.ts';
@@ -11,7 +12,7 @@ const { recipe, located, root, itemFiles } = workerData as InspectionRequest;
 const tell = (reply: InspectionReply): void => parentPort?.postMessage(reply);
 
 try {
-  const findContamination = contaminationFinder(itemFiles);
+  const findContamination = contaminationFinder(itemFiles, readConfig());
   const inspection = await inspectData(recipe, located, { folder: runFiles(root), findContamination, onStep: (step) => tell({ step }) });
   tell({ inspection });
 } catch (error) {

@@ -19,6 +19,12 @@ export const Question = z
     reasoning: z.string().nullable().default(null).describe('reference thought, where there is one'),
     context: z.string().nullable().default(null).describe('passage that the question is about (PubMedQA)'),
     subject: z.string().nullable().default(null),
+    specialty: z.string().optional().describe('a second grouping beside the subject, such as the body system'),
+    sourceId: z.string().optional().describe('name of the item where it was published'),
+    promptTemplate: z
+      .string()
+      .optional()
+      .describe('how to ask it, with {context}, {question} and {options}; default: as all items of its kind'),
     cluster: z.string().nullable().default(null).describe('items sharing a vignette; equal stems are clustered without it'),
     must_have: z.array(z.string()).nullable().default(null),
     nice_to_have: z.array(z.string()).nullable().default(null),
@@ -32,7 +38,8 @@ export const Question = z
         code: 'custom',
         input: answer,
         path: ['answer'],
-        message: `answer ${JSON.stringify(answer)} is none of the options ${Object.keys(options).join(', ')}`,
+        message:
+          answer === null ? 'there is none' : `answer ${JSON.stringify(answer)} is none of the options ${Object.keys(options).join(', ')}`,
       });
     if (options === null && ctx.value.answer_text === null)
       ctx.issues.push({ code: 'custom', input: null, path: ['answer_text'], message: 'an open question needs answer_text' });

@@ -4,9 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { packageRoot } from '../../../src/core/package-root.ts';
 import { Question } from '../../../src/core/schema/question.ts';
+import { defaultPrompts } from '../../../src/eval/ask-item.ts';
 import { findContamination } from '../../../src/eval/contamination.ts';
 import { describeIllustration, illustrationQuestion } from '../../../src/eval/illustration.ts';
-import { TaskManifest } from '../../../src/eval/load-tasks.ts';
+import { TaskManifest } from '../../../src/eval/tasks/task-manifest.ts';
 
 const nonBlank = z.string().trim().min(1);
 const TrainRow = z.strictObject({
@@ -132,8 +133,8 @@ describe('benchmarks/mini.json', () => {
   it('is a manifest of these files', () => {
     const manifest = TaskManifest.parse(JSON.parse(readFileSync(path.join(packageRoot, 'benchmarks/mini.json'), 'utf8')));
     expect(manifest.parts).toEqual([
-      { task: 'mini', file: 'mini-mcq.jsonl', measures: ['generation'] },
-      { task: 'mini-open', file: 'mini-open.jsonl', measures: ['likelihood'] },
+      { task: 'mini', file: 'mini-mcq.jsonl', measures: ['generation'], accepts: [], prompt: defaultPrompts.choice },
+      { task: 'mini-open', file: 'mini-open.jsonl', measures: ['likelihood'], accepts: [], prompt: defaultPrompts.open },
     ]);
     expect(manifest.licence).toBe('Apache-2.0');
     for (const { id, licence } of heldOut) expect(licence, id).toBe(manifest.licence);

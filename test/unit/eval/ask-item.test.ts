@@ -28,4 +28,22 @@ describe('askItem', () => {
     const item = Question.parse({ id: 'SECRET-id', question: 'Which one?', options: { A: 'x', B: 'y' }, answer: 'B', ...secrets });
     expect(askItem(item)).not.toContain('SECRET');
   });
+
+  it('asks by the item’s own prompt, and leaves out paragraphs that have no text', () => {
+    const promptTemplate = 'Read: {context}\n\n{question}\n\nChoose:\n{options}';
+    const item = { id: '1', question: 'Which one?', options: { A: 'Rest', B: 'Surgery' }, answer: 'B', promptTemplate };
+    expect(askItem(Question.parse({ ...item, context: 'A trial.' }))).toBe('Read: A trial.\n\nWhich one?\n\nChoose:\nA. Rest\nB. Surgery');
+    expect(askItem(Question.parse(item))).toBe('Which one?\n\nChoose:\nA. Rest\nB. Surgery');
+  });
+
+  it('takes nothing within an item for a placeholder, nor for a sign of a replacement', () => {
+    const item = Question.parse({
+      id: '1',
+      question: 'Is {options} $& a {context}?',
+      context: '{question}',
+      options: { A: '{question}', B: "$'" },
+      answer: 'A',
+    });
+    expect(askItem(item)).toContain("{question}\n\nIs {options} $& a {context}?\n\nA. {question}\nB. $'\n\n");
+  });
 });

@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { listTasks, loadTasks, type TaskRequest } from '../../../src/eval/load-tasks.ts';
+import { readConfig } from '../../../src/core/config.ts';
+import { listTasksAtHand, loadTasks, type TaskRequest } from '../../../src/eval/load-tasks.ts';
+import { listTasks } from '../../../src/eval/tasks/find-manifest.ts';
 import { errorOf } from '../../support/error-of.ts';
 import { hasShared, sharedFolder } from '../../support/shared-folder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -11,6 +13,7 @@ const requestOf = (changes: Partial<TaskRequest>): TaskRequest => ({
   itemFiles: [],
   heldOutFile: null,
   limit: null,
+  config: readConfig({}),
   ...changes,
 });
 const choiceOf = (id: string): object => ({ id, question: `Which ${id}?`, options: { A: 'x', B: 'y' }, answer: 'A' });
@@ -36,6 +39,13 @@ describe('loadTasks: benchmarks', () => {
     const all = await loadTasks(requestOf({ tasks: ['mini'] }));
     const some = await loadTasks(requestOf({ tasks: ['mini'], limit: 3 }));
     expect(some.map(({ items }) => items)).toEqual(all.map(({ items }) => items.slice(0, 3)));
+  });
+
+  it('knows which benchmarks need no Hub', async () => {
+    expect(await listTasksAtHand(null)).toEqual(['mini']);
+    const folder = temporaryFolder();
+    await writeFile(path.join(folder, 'medmcqa.jsonl'), '');
+    expect(await listTasksAtHand(folder)).toEqual(['medmcqa', 'mini']);
   });
 
   it('lists what it knows where a task is unknown', async () => {
@@ -87,29 +97,80 @@ describe('loadTasks: files of items', () => {
     expect(task?.items[0]?.['licence']).toBe('CC0');
   });
 
-  it('reports doubled ids, all together, with both lines', async () => {
-    const file = await fileOf([choiceOf('a'), openOf('b'), choiceOf('a'), '', openOf('b')]);
-    const error = await errorOf(() => loadTasks(requestOf({ itemFiles: [file] })));
-    expect(error.code).toBe('OSLER_ERR_DATA_ROWS');
-    expect(error.message).toContain('  line 3: id "a" stands on line 1 already\n  line 5: id "b" stands on line 2 already');
+  const bad = [
+    choiceOf('1'),
+    '{"id": "2"',
+    { ...choiceOf('3'), answer: 'E' },
+    { id: '4', question: 'Why?' },
+    { ...choiceOf('5'), options: { A: 'only one' } },
+    { ...choiceOf('6'), question: ' ' },
+    { ...choiceOf('7'), answer: null },
+    { ...choiceOf('8'), options: { A: 'Surgery', B: ' surgery.' } },
+    { ...choiceOf('9'), options: { A: 'x', B: ' ' } },
+    choiceOf('1'),
+    '"text"',
+  ];
+  const reasons = [
+    'line 2: not valid JSON: it ends too early',
+    'line 3: answer: answer "E" is none of the options A, B',
+    'line 4: answer_text: an open question needs answer_text',
+    'line 5: options: multiple choice needs two options or more',
+    'line 6: question: must not be blank',
+    'line 7: answer: there is none',
+    'line 8: options: A and B are equal',
+    'line 9: options: B without text',
+    'line 10: id "1" stands on line 1 already',
+    'line 11: row: Invalid input: expected object, received string',
+  ];
+
+  it('reports everything that is wrong with rows together, by line', async () => {
+    const error = await errorOf(async () => await loadTasks(requestOf({ itemFiles: [await fileOf(bad)] })));
+    expect(error.code).toBe('OSLER_ERR_EVALUATION_ITEMS');
+    expect(error.message).toContain('"mine.jsonl": 10 of 11 rows cannot be used');
+    for (const reason of reasons) expect(error.message).toContain(`\n  ${reason}`);
+    expect(error.message).toContain('--drop-bad-items');
   });
 
-  it('reports all malformed rows together', async () => {
-    const file = await fileOf([
-      choiceOf('1'),
-      '{"id": "2"',
-      { ...choiceOf('3'), answer: 'E' },
-      { id: '4', question: 'Why?' },
-      { ...choiceOf('5'), options: { A: 'only one' } },
-      { ...choiceOf('6'), question: ' ' },
-    ]);
-    const error = await errorOf(() => loadTasks(requestOf({ itemFiles: [file] })));
-    expect(error.code).toBe('OSLER_ERR_DATA_ROWS');
-    expect(error.message).toContain('"mine.jsonl" has 5 unusable row(s)');
-    expect(error.message).toContain('line 3: answer: answer "E" is none of the options A, B');
-    expect(error.message).toContain('line 4: answer_text: an open question needs answer_text');
-    expect(error.message).toContain('line 5: options: multiple choice needs two options or more');
-    expect(error.message).toContain('line 6: question: must not be blank');
+  it('reports the problems of all tasks together, also those with no row', async () => {
+    const [empty, other] = [await fileOf([], 'empty.jsonl'), await fileOf([{ ...choiceOf('1'), answer: 'C' }], 'other.jsonl')];
+    const itemFiles = [await fileOf(bad), '/none/gone.jsonl', empty, other];
+    const error = await errorOf(() => loadTasks(requestOf({ tasks: ['mimi', 'mini', 'heldout'], itemFiles })));
+    expect(error.code).toBe('OSLER_ERR_EVALUATION_ITEMS');
+    expect(error.message).toContain('15 problem(s)');
+    for (const part of [
+      'no task "mimi"',
+      'no task "heldout"',
+      'no file "/none/gone.jsonl"',
+      '"empty.jsonl" holds no rows',
+      '"other.jsonl": 1 of 1 rows',
+    ])
+      expect(error.message).toContain(part);
+  });
+
+  it('leaves bad rows out where it is asked to, and lists each with its reason', async () => {
+    const [task, ...others] = await loadTasks(requestOf({ itemFiles: [await fileOf(bad)], dropsBadItems: true }));
+    expect(others).toEqual([]);
+    expect(task?.items.map(({ id }) => id)).toEqual(['1']);
+    expect(task?.origin).toMatchObject({ rows: 11, kept: [], choice: null, files: ['mine.jsonl'], hub: null });
+    expect(task?.origin?.dropped.map(({ place, reason }) => `${place}: ${reason}`)).toEqual(reasons);
+  });
+
+  it('refuses a selection that is empty once bad rows are out', async () => {
+    const itemFiles = [await fileOf([{ ...choiceOf('1'), answer: 'C' }])];
+    const error = await errorOf(() => loadTasks(requestOf({ itemFiles, dropsBadItems: true })));
+    expect(error.code).toBe('OSLER_ERR_DATA_EMPTY');
+    expect(error.message).toContain('line 1: answer: answer "C" is none of the options A, B');
+  });
+
+  it('draws the same items for the same seed, and says how they were chosen', async () => {
+    const file = await fileOf(Array.from({ length: 40 }, (_value, index) => choiceOf(String(index))));
+    const idsOf = async (seed: number): Promise<string[]> => {
+      const [task] = await loadTasks(requestOf({ itemFiles: [file], limit: 10, choice: 'random', seed }));
+      expect(task?.origin?.choice).toEqual({ how: 'random', seed, of: 40 });
+      return task?.items.map(({ id }) => id) ?? [];
+    };
+    expect(await idsOf(1)).toEqual(await idsOf(1));
+    expect(await idsOf(1)).not.toEqual(await idsOf(2));
   });
 
   it('refuses two tasks of one name, whose samples could not be told apart', async () => {
@@ -127,7 +188,7 @@ describe('loadTasks: files of items', () => {
   const real = ['medqa_4opt', 'medmcqa', 'pubmedqa', 'mmlu_medical', 'mmlu_pro_health', 'medxpertqa_text', 'kqa_open'];
   it.skipIf(!hasShared('data/eval'))('loads every benchmark of ../shared/data/eval (skipped where the folder is missing)', async () => {
     const itemFiles = real.map((name) => path.join(sharedFolder, 'data/eval', `${name}.jsonl`));
-    const tasks = await loadTasks(requestOf({ itemFiles, limit: 5 }));
+    const tasks = await loadTasks(requestOf({ itemFiles, limit: 5, accepts: ['equalOptions'] }));
     expect(tasks.map(({ task, measures, items }) => [task, measures, items.length])).toEqual(
       real.map((name) => [name, [name === 'kqa_open' ? 'likelihood' : 'generation'], 5]),
     );

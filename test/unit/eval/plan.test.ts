@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type EvaluationPlan, freezePlan, readPlan } from '../../../src/eval/plan.ts';
+import { commitsOf, type EvaluationPlan, freezePlan, readPlan } from '../../../src/eval/plan.ts';
 import { errorOf } from '../../support/error-of.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { fixtureInput, fixtureItem, fixtureSettings } from './evaluation-fixture.ts';
@@ -30,6 +30,25 @@ describe('freezePlan', () => {
     await freezePlan(folder, planOf());
     const again = planOf({ evaluationId: 'eval-2', createdAt: '2026-11-24T10:00:00.000Z' });
     expect(await freezePlan(folder, again)).toEqual(planOf());
+  });
+
+  it('takes up an evaluation whose same items come from another place', async () => {
+    const folder = temporaryFolder();
+    await freezePlan(folder, planOf());
+    const origin = {
+      source: 's',
+      revision: 'r',
+      licence: 'l',
+      hub: null,
+      files: ['a.jsonl'],
+      rows: 2,
+      dropped: [],
+      kept: [],
+      choice: null,
+    };
+    const again = await freezePlan(folder, planOf({ tasks: planOf().tasks.map((task) => ({ ...task, origin })) }));
+    expect(again).toEqual(planOf());
+    expect(commitsOf(again.tasks)).toEqual(new Map());
   });
 
   it('does not mind the order of keys', async () => {
