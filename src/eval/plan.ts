@@ -58,9 +58,9 @@ export async function readPlan(folder: string): Promise<EvaluationPlan | undefin
   return text === undefined ? undefined : EvaluationPlan.parse(JSON.parse(text));
 }
 
-/** Commits by repository that a plan's items were read from: an evaluation that is taken up reads the same. */
-export function commitsOf(tasks: readonly Pick<EvaluationPlan['tasks'][number], 'origin'>[]): Map<string, string> {
+/** Commits by task that a plan's items were read from: an evaluation that is taken up reads the same. */
+export function commitsOf(tasks: readonly Pick<EvaluationPlan['tasks'][number], 'task' | 'origin'>[]): Map<string, string> {
   return new Map(
-    tasks.flatMap(({ origin }) => (origin === undefined || origin.hub === null ? [] : [[origin.hub.repo, origin.hub.commit] as const])),
+    tasks.flatMap(({ task, origin }) => (origin === undefined || origin.hub === null ? [] : [[task, origin.hub.commit] as const])),
   );
 }

@@ -8,6 +8,7 @@ export const TaskOrigin = z.strictObject({
   source: z.string(),
   revision: z.string().describe('of the rows, as the benchmark states it'),
   licence: z.string(),
+  caution: z.string().optional().describe('what a reader of figures on it must know'),
   hub: z
     .strictObject({ repo: z.string(), revision: z.string().describe('as the benchmark names it'), commit: z.string() })
     .nullable()

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { Question } from '../../core/schema/question.ts';
 import { defaultPrompts } from '../ask-item.ts';
 import { contentId } from './content-id.ts';
@@ -70,11 +71,12 @@ function unreadable(reason: string): ReadItem {
 function itemOf(value: unknown, { task, columns, prompt }: RowRules): ReadItem {
   const mapped = columns === null ? { fields: value, faults: [] } : mapRow(value, columns);
   const hasOwnId = columns === null || columns.id !== undefined;
-  if (mapped.faults.length > 0) return { item: null, hasOwnId, faults: mapped.faults };
+  // An option without text is still an option; whether it may be one is for the rules to say.
+  if (mapped.faults.some(({ kind }) => kind !== 'emptyOption')) return { item: null, hasOwnId, faults: mapped.faults };
   const parsed = Question.safeParse(hasOwnId ? mapped.fields : { ...(mapped.fields as object), id: task }); // mapRow gives an object
   if (!parsed.success) return { item: null, hasOwnId, faults: parsed.error.issues.map(faultOf) };
   const item = hasOwnId ? parsed.data : { ...parsed.data, id: contentId(task, parsed.data) };
-  return { item: withPrompt(item, prompt), hasOwnId, faults: blankOptions(item) };
+  return { item: withPrompt(item, prompt), hasOwnId, faults: columns === null ? blankOptions(item) : mapped.faults };
 }
 
 /** A prompt is kept with an item only where it differs from what is asked anyway. */
@@ -95,11 +97,14 @@ const kindOfField: Readonly<Record<string, FaultKind>> = {
   options: 'fewOptions',
 };
 
-function faultOf(issue: { readonly path: readonly PropertyKey[]; readonly message: string; readonly input?: unknown }): ItemFault {
-  const field = issue.path.map(String).join('.');
+function faultOf(issue: z.core.$ZodIssue): ItemFault {
+  const [field = 'row', ...inner] = issue.path.map(String);
+  if (issue.code === 'invalid_key' || (field === 'options' && issue.code === 'invalid_element'))
+    return { kind: 'malformed', reason: `options: ${JSON.stringify(inner.join('.'))}: keys are single capital letters` };
   if (field === 'answer' && issue.message === 'there is none') return { kind: 'noAnswer', reason: 'answer: there is none' };
-  const kind = issue.path.length === 1 ? (kindOfField[field] ?? 'malformed') : 'malformed';
-  return { kind, reason: `${field === '' ? 'row' : field}: ${issue.message}` };
+  const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+  const reason = `${[field, ...inner].join('.')}: ${isMissing ? 'is missing' : issue.message}`;
+  return { kind: inner.length === 0 ? (kindOfField[field] ?? 'malformed') : 'malformed', reason };
 }
 
 /** An id for a row that repeats another: its id with the least number from 2 on that is free. */

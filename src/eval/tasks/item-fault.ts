@@ -1,13 +1,13 @@
-/** What is wrong with a row; `accepts` of a manifest can let the last two pass. */
+/** What is wrong with a row; `accepts` of a manifest can let the last three pass. */
 export type FaultKind =
   | 'unreadable'
   | 'noQuestion'
   | 'noAnswer'
   | 'answerOutside'
   | 'fewOptions'
-  | 'emptyOption'
   | 'malformed'
   | 'doubledId'
+  | 'emptyOption'
   | 'equalOptions'
   | 'repeatedItem';
 

@@ -13,7 +13,7 @@ export interface LoadedTask extends CheckedItems {
   /** What its rows are called in messages. */
   readonly label: string;
   readonly rows: number;
-  readonly origin: Pick<TaskOrigin, 'source' | 'revision' | 'licence' | 'hub' | 'files'>;
+  readonly origin: Pick<TaskOrigin, 'source' | 'revision' | 'licence' | 'caution' | 'hub' | 'files'>;
 }
 
 /** Reads every part of a benchmark. Throws what `locateRows` and `readRows` throw. */
@@ -37,7 +37,7 @@ export async function isAtHand({ manifest }: FoundManifest, folder: string | nul
 
 async function loadPart(manifest: TaskManifest, part: TaskPart, located: LocatedRows): Promise<LoadedTask> {
   const { rows, columns } = await readRows(located);
-  const { source, licence } = manifest;
+  const { source, licence, caution } = manifest;
   // Rows in place of the Hub's may be of any revision.
   const revision = located.hub?.commit ?? (part.hub === undefined ? manifest.revision : 'not stated');
   return {
@@ -45,7 +45,7 @@ async function loadPart(manifest: TaskManifest, part: TaskPart, located: Located
     measures: part.measures,
     label: located.names.length === 1 ? `${part.task} (${located.names[0] ?? ''})` : part.task,
     rows: rows.length,
-    origin: { source, revision, licence, hub: located.hub, files: [...located.names] },
+    origin: { source, revision, licence, ...(caution !== undefined && { caution }), hub: located.hub, files: [...located.names] },
     ...checkItems(rows, { task: part.task, columns, prompt: part.prompt, accepts: part.accepts }),
   };
 }

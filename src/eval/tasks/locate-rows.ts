@@ -12,7 +12,7 @@ type HubRows = NonNullable<TaskPart['hub']>;
 /** What reading benchmarks needs of this machine. */
 export interface TaskData {
   readonly config: Pick<Config, 'home' | 'hubEndpoint' | 'hubToken' | 'benchmarkData'>;
-  /** Commits by repository that an evaluation was planned with; it goes on with them, whatever branches mean now. */
+  /** Commits by task that an evaluation was planned with; it goes on with them, whatever branches mean now. */
   readonly commits?: ReadonlyMap<string, string> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -43,7 +43,7 @@ export async function locateRows(part: TaskPart, folder: string, data: TaskData)
   if (file !== undefined) return given(path.resolve(folder, file), [{ columns: columns ?? null, where }]);
   // The manifest's schema asks for one of the two.
   if (hub === undefined) throw new Error(`part ${part.task} names no rows`);
-  return (await locateAtHand(part, data.config.benchmarkData)) ?? (await onHub(hub, data));
+  return (await locateAtHand(part, data.config.benchmarkData)) ?? (await onHub(hub, part.task, data));
 }
 
 /** One file that a user says to hold the rows of a part. */
@@ -77,14 +77,14 @@ function given(file: string, forms: readonly RowForm[]): LocatedRows {
   return { files: [file], names: [path.basename(file)], forms, hub: null };
 }
 
-async function onHub(hub: HubRows, { config, commits, signal }: TaskData): Promise<LocatedRows> {
+async function onHub(hub: HubRows, task: string, { config, commits, signal }: TaskData): Promise<LocatedRows> {
   const matches = (file: string): boolean => hub.files.some((pattern) => file === pattern || path.posix.matchesGlob(file, pattern));
   const snapshot = await downloadSnapshot({
     endpoint: config.hubEndpoint,
     token: config.hubToken,
     type: 'dataset',
     repo: hub.repo,
-    revision: commits?.get(hub.repo) ?? hub.revision,
+    revision: commits?.get(task) ?? hub.revision,
     cacheDir: path.join(config.home, 'cache/hub'),
     select: matches,
     signal,

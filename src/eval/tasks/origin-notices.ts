@@ -3,9 +3,9 @@ import { countPlaces } from './throw-problems.ts';
 
 const shownPlaces = 10;
 
-/** What a reader of a report must know of how its items were come by: rows left out, faults let pass, branches that were not pinned. */
+/** What a reader of a report must know of its items: rows left out, faults let pass, branches that were not pinned, cautions of the benchmarks. */
 export function originNotices(tasks: readonly Pick<TaskItems, 'task' | 'origin'>[]): string[] {
-  return tasks.flatMap(({ task, origin }) => {
+  const notices = tasks.flatMap(({ task, origin }) => {
     if (origin === undefined) return [];
     const { dropped, kept, rows, hub } = origin;
     const notices: string[] = [];
@@ -19,6 +19,11 @@ export function originNotices(tasks: readonly Pick<TaskItems, 'task' | 'origin'>
       notices.push(`${task}: the rows are those of "${hub.revision}" of ${hub.repo} when this was planned: commit ${hub.commit}.`);
     return notices;
   });
+  const tasksOfCaution = Map.groupBy(
+    tasks.filter(({ origin }) => origin?.caution !== undefined),
+    ({ origin }) => origin?.caution ?? '',
+  );
+  return [...notices, ...[...tasksOfCaution].map(([caution, cautioned]) => `${cautioned.map(({ task }) => task).join(', ')}: ${caution}`)];
 }
 
 function shown(faults: readonly { readonly place: string; readonly reason: string }[]): string {

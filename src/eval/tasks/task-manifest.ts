@@ -45,8 +45,8 @@ export type ColumnMapping = z.infer<typeof ColumnMapping>;
 /** Rows to take: those whose columns hold these texts. */
 const Where = z.record(text, text);
 
-/** What may be wrong with published rows that are kept all the same, so that figures stay comparable; both are counted. */
-export const AcceptedFault = z.enum(['equalOptions', 'repeatedItem']);
+/** What may be wrong with published rows that are kept all the same, so that figures stay comparable; they are counted. */
+export const AcceptedFault = z.enum(['equalOptions', 'emptyOption', 'repeatedItem']);
 export type AcceptedFault = z.infer<typeof AcceptedFault>;
 
 const HubRows = z.strictObject({
@@ -103,6 +103,7 @@ export const TaskManifest = z.strictObject({
   source: unsaid,
   revision: unsaid.describe('of rows beside the manifest; the one of Hub rows stands with them'),
   licence: unsaid,
+  caution: text.optional().describe('what a reader of figures on it must know; stands in the report'),
   example: z.record(z.string(), z.unknown()).optional().describe('a row in the form of the first part, in our own words'),
   parts: z.array(Part).min(1),
 });

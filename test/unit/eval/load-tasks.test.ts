@@ -109,6 +109,8 @@ describe('loadTasks: files of items', () => {
     { ...choiceOf('9'), options: { A: 'x', B: ' ' } },
     choiceOf('1'),
     '"text"',
+    { ...choiceOf('12'), options: { 1: 'x', B: 'y' } },
+    { id: '13', options: { A: 'x', B: 'y' }, answer: 'A' },
   ];
   const reasons = [
     'line 2: not valid JSON: it ends too early',
@@ -121,12 +123,14 @@ describe('loadTasks: files of items', () => {
     'line 9: options: B without text',
     'line 10: id "1" stands on line 1 already',
     'line 11: row: Invalid input: expected object, received string',
+    'line 12: options: "1": keys are single capital letters',
+    'line 13: question: is missing',
   ];
 
   it('reports everything that is wrong with rows together, by line', async () => {
     const error = await errorOf(async () => await loadTasks(requestOf({ itemFiles: [await fileOf(bad)] })));
     expect(error.code).toBe('OSLER_ERR_EVALUATION_ITEMS');
-    expect(error.message).toContain('"mine.jsonl": 10 of 11 rows cannot be used');
+    expect(error.message).toContain('"mine.jsonl": 12 of 13 rows cannot be used');
     for (const reason of reasons) expect(error.message).toContain(`\n  ${reason}`);
     expect(error.message).toContain('--drop-bad-items');
   });
@@ -136,7 +140,7 @@ describe('loadTasks: files of items', () => {
     const itemFiles = [await fileOf(bad), '/none/gone.jsonl', empty, other];
     const error = await errorOf(() => loadTasks(requestOf({ tasks: ['mimi', 'mini', 'heldout'], itemFiles })));
     expect(error.code).toBe('OSLER_ERR_EVALUATION_ITEMS');
-    expect(error.message).toContain('15 problem(s)');
+    expect(error.message).toContain('17 problem(s)');
     for (const part of [
       'no task "mimi"',
       'no task "heldout"',
@@ -151,7 +155,7 @@ describe('loadTasks: files of items', () => {
     const [task, ...others] = await loadTasks(requestOf({ itemFiles: [await fileOf(bad)], dropsBadItems: true }));
     expect(others).toEqual([]);
     expect(task?.items.map(({ id }) => id)).toEqual(['1']);
-    expect(task?.origin).toMatchObject({ rows: 11, kept: [], choice: null, files: ['mine.jsonl'], hub: null });
+    expect(task?.origin).toMatchObject({ rows: 13, kept: [], choice: null, files: ['mine.jsonl'], hub: null });
     expect(task?.origin?.dropped.map(({ place, reason }) => `${place}: ${reason}`)).toEqual(reasons);
   });
 

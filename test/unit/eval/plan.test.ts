@@ -46,6 +46,12 @@ describe('freezePlan', () => {
       kept: [],
       choice: null,
     };
+    const hub = { repo: 'o/n', revision: 'main', commit: 'a'.repeat(40) };
+    const withHub = planOf({ tasks: planOf().tasks.map((task) => ({ ...task, origin: { ...origin, hub } })) });
+    const other = temporaryFolder();
+    await freezePlan(other, withHub);
+    expect(await readPlan(other)).toEqual(withHub);
+    expect(commitsOf(withHub.tasks)).toEqual(new Map([['mini', hub.commit]]));
     const again = await freezePlan(folder, planOf({ tasks: planOf().tasks.map((task) => ({ ...task, origin })) }));
     expect(again).toEqual(planOf());
     expect(commitsOf(again.tasks)).toEqual(new Map());

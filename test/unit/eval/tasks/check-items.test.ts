@@ -56,6 +56,12 @@ describe('checkItems: a mapped row', () => {
     expect(reasonsOf(byLetter(['x'], 'A'))).toEqual(['fewOptions: options: there are 1, and two are the least']);
   });
 
+  it('keeps an option without text where that is accepted, as the letters after it would shift', () => {
+    const kept = checked([{ ...good, b: ' ' }], { accepts: ['emptyOption'] });
+    expect(kept.items).toMatchObject([{ options: { A: 'Rest', B: '', C: 'Waiting' }, answer: 'C' }]);
+    expect(kept.accepted.map(({ reason }) => reason)).toEqual(['options: B without text']);
+  });
+
   it('leaves out options of a struct that this row lacks', () => {
     expect(byLetter({ B: 'y', A: 'x', C: null }, 'B').items[0]?.options).toEqual({ A: 'x', B: 'y' });
   });

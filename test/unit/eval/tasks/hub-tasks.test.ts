@@ -14,30 +14,33 @@ const rows = JSON.parse(await readFile(path.join(import.meta.dirname, 'hub-rows.
 const jsonl = (name: string): Buffer => Buffer.from((rows[name] ?? []).map((row) => JSON.stringify(row)).join('\n'));
 const parquet = async (name: string): Promise<Buffer> => await readFile(path.join(import.meta.dirname, 'rows', `${name}.parquet`));
 
-/** What each data set's repository holds: the files that are meant, and others beside them. */
-async function repositories(): Promise<Record<string, Record<string, Buffer>>> {
+/** By task, the data set's repository and what it holds: the files that are meant, and others beside them. */
+async function repositories(): Promise<Record<string, readonly [string, Record<string, Buffer>]>> {
   const noise = Buffer.from('{"not": "rows of this split"}\n');
   return {
-    'GBaker/MedQA-USMLE-4-options': { 'phrases_no_exclude_test.jsonl': jsonl('medqa'), 'phrases_no_exclude_train.jsonl': noise },
-    'openlifescienceai/medmcqa': {
-      'data/validation-00000-of-00001.parquet': await parquet('medmcqa'),
-      'data/train-00000-of-00001.parquet': noise,
-    },
-    'qiaojin/PubMedQA': {
-      'pqa_labeled/train-00000-of-00001.parquet': await parquet('pubmedqa'),
-      'pqa_artificial/train-00000-of-00001.parquet': noise,
-    },
-    'cais/mmlu': {
-      'anatomy/test-00000-of-00001.parquet': await parquet('mmlu_anatomy'),
-      'anatomy/dev-00000-of-00001.parquet': noise,
-      'astronomy/test-00000-of-00001.parquet': noise,
-      'college_medicine/test-00000-of-00001.parquet': await parquet('mmlu_college_medicine'),
-    },
-    'TIGER-Lab/MMLU-Pro': {
-      'data/test-00000-of-00001.parquet': await parquet('mmlu_pro'),
-      'data/validation-00000-of-00001.parquet': noise,
-    },
-    'TsinghuaC3I/MedXpertQA': { 'Text/test.jsonl': jsonl('medxpertqa'), 'Text/dev.jsonl': noise, 'MM/test.jsonl': noise },
+    medqa: ['GBaker/MedQA-USMLE-4-options', { 'phrases_no_exclude_test.jsonl': jsonl('medqa'), 'phrases_no_exclude_train.jsonl': noise }],
+    medmcqa: [
+      'openlifescienceai/medmcqa',
+      { 'data/validation-00000-of-00001.parquet': await parquet('medmcqa'), 'data/train-00000-of-00001.parquet': noise },
+    ],
+    pubmedqa: [
+      'qiaojin/PubMedQA',
+      { 'pqa_labeled/train-00000-of-00001.parquet': await parquet('pubmedqa'), 'pqa_artificial/train-00000-of-00001.parquet': noise },
+    ],
+    mmlu_medical: [
+      'cais/mmlu',
+      {
+        'anatomy/test-00000-of-00001.parquet': await parquet('mmlu_anatomy'),
+        'anatomy/dev-00000-of-00001.parquet': noise,
+        'astronomy/test-00000-of-00001.parquet': noise,
+        'college_medicine/test-00000-of-00001.parquet': await parquet('mmlu_college_medicine'),
+      },
+    ],
+    mmlu_pro_health: [
+      'TIGER-Lab/MMLU-Pro',
+      { 'data/test-00000-of-00001.parquet': await parquet('mmlu_pro'), 'data/validation-00000-of-00001.parquet': noise },
+    ],
+    medxpertqa: ['TsinghuaC3I/MedXpertQA', { 'Text/test.jsonl': jsonl('medxpertqa'), 'Text/dev.jsonl': noise, 'MM/test.jsonl': noise }],
   };
 }
 
@@ -119,9 +122,9 @@ let hub: HubServer;
 const commits = new Map<string, string>();
 beforeAll(async () => {
   hub = await startHubServer();
-  for (const [repo, files] of Object.entries(await repositories())) {
+  for (const [task, [repo, files]] of Object.entries(await repositories())) {
     const content = Object.fromEntries(Object.entries(files).map(([file, bytes]) => [file, { content: bytes }]));
-    commits.set(repo, hub.addCommit('dataset', repo, content));
+    commits.set(task, hub.addCommit('dataset', repo, content));
   }
 });
 afterAll(() => hub.close());
@@ -180,7 +183,7 @@ describe('benchmarks from the Hub', () => {
   it('keeps published rows with equal options, and says so', async () => {
     const [task] = await loadTasks(requestOf({ tasks: ['medmcqa'] }));
     expect(task?.origin).toMatchObject({
-      hub: { repo: 'openlifescienceai/medmcqa', commit: commits.get('openlifescienceai/medmcqa') },
+      hub: { repo: 'openlifescienceai/medmcqa', commit: commits.get('medmcqa') },
       files: ['data/validation-00000-of-00001.parquet'],
       kept: [{ place: 'row 2', reason: 'options: B and C are equal' }],
       dropped: [],
@@ -195,7 +198,7 @@ describe('benchmarks from the Hub', () => {
 
   it('reads the files of a cloned data set in the folder of benchmark data, and asks no Hub', async () => {
     const benchmarkData = temporaryFolder();
-    for (const [name, bytes] of Object.entries((await repositories())['cais/mmlu'] ?? {})) {
+    for (const [name, bytes] of Object.entries((await repositories())['mmlu_medical']?.[1] ?? {})) {
       const file = path.join(benchmarkData, 'cais/mmlu', name);
       await mkdir(path.dirname(file), { recursive: true });
       await writeFile(file, bytes);
@@ -237,7 +240,7 @@ describe('a benchmark of one file', () => {
     expect(planned?.origin?.hub).toEqual({ repo: 'hospital/cardio', revision: 'main', commit: first });
     expect(new Set(clusterItems(planned?.items ?? [])).size).toBe(1);
     const second = commit(rowOf('Quite another?', 'v2'));
-    const [resumed] = await loadTasks(requestOf({ tasks, commits: commitsOf([{ origin: planned?.origin }]) }));
+    const [resumed] = await loadTasks(requestOf({ tasks, commits: commitsOf([{ task: 'cardio', origin: planned?.origin }]) }));
     expect(resumed).toEqual(planned);
     const [fresh] = await loadTasks(requestOf({ tasks, commits: undefined }));
     expect(fresh?.origin?.hub?.commit).toBe(second);

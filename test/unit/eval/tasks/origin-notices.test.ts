@@ -39,4 +39,15 @@ describe('originNotices', () => {
     expect(notices[1]).toContain(`"main" of o/n when this was planned: commit ${commit}`);
     expect(originNotices([{ task: 'a', origin: { ...origin, hub: { repo: 'o/n', revision: commit, commit } } }])).toEqual([]);
   });
+
+  it('says a caution once for all tasks that have it', () => {
+    const cautioned = { ...origin, caution: 'Know this.' };
+    expect(
+      originNotices([
+        { task: 'a', origin: cautioned },
+        { task: 'b', origin },
+        { task: 'c', origin: cautioned },
+      ]),
+    ).toEqual(['a, c: Know this.']);
+  });
 });
