@@ -12,7 +12,7 @@ import { loadItemFile } from './tasks/load-item-file.ts';
 import { heldOutTask, isAtHand, loadBenchmark, loadBenchmarkFile, type LoadedTask } from './tasks/load-part.ts';
 import type { TaskData } from './tasks/locate-rows.ts';
 import type { AcceptedFault } from './tasks/task-manifest.ts';
-import { listFaults, throwProblems } from './tasks/throw-problems.ts';
+import { describeFaults, throwProblems } from './tasks/throw-problems.ts';
 
 /** What to evaluate on: benchmarks, files of items, and the held-out rows of the tuned model's run. */
 export interface TaskRequest extends TaskData {
@@ -67,7 +67,7 @@ export async function loadTasks(request: TaskRequest): Promise<TaskItems[]> {
   const drops = request.dropsBadItems === true;
   for (const { items, faults, label } of loaded)
     if (items.length === 0 && (drops || faults.length === 0))
-      failures.push(new OSLER_ERR_DATA_EMPTY(label, ` that can be used${faults.length > 0 ? `:\n${listFaults(faults)}\n` : ''}`));
+      failures.push(new OSLER_ERR_DATA_EMPTY(label, ` that can be used${faults.length > 0 ? ` (${describeFaults(faults)})` : ''}`));
   throwProblems(failures, drops ? [] : loaded);
   refuseDoubledNames(loaded);
   return loaded.map((task) => chosen(task, request));

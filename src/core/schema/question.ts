@@ -41,6 +41,9 @@ export const Question = z
         message:
           answer === null ? 'there is none' : `answer ${JSON.stringify(answer)} is none of the options ${Object.keys(options).join(', ')}`,
       });
+    for (const placeholder of options === null ? ['{question}'] : ['{question}', '{options}'])
+      if (ctx.value.promptTemplate?.includes(placeholder) === false)
+        ctx.issues.push({ code: 'custom', input: null, path: ['promptTemplate'], message: `lacks ${placeholder}` });
     if (options === null && ctx.value.answer_text === null)
       ctx.issues.push({ code: 'custom', input: null, path: ['answer_text'], message: 'an open question needs answer_text' });
   });

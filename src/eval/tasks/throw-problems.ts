@@ -3,6 +3,7 @@ import type { PlacedFault } from './item-fault.ts';
 import type { LoadedTask } from './load-part.ts';
 
 const shownFaults = 20;
+const saidFaults = 10;
 
 /**
  * Throws everything that keeps tasks from being evaluated on, at once; a single failure of one task as it is.
@@ -26,8 +27,13 @@ export function throwProblems(failures: readonly Error[], loaded: readonly Loade
   throw new OSLER_ERR_EVALUATION_ITEMS(count, blocks.join('\n'), advice);
 }
 
-/** The first twenty faults with their places, a line each, and how many more there are. */
-export function listFaults(faults: readonly PlacedFault[]): string {
+/** The first faults with their places in one sentence, and how many more there are. */
+export function describeFaults(faults: readonly Pick<PlacedFault, 'place' | 'reason'>[]): string {
+  const first = faults.slice(0, saidFaults).map(({ place, reason }) => `${place}: ${reason}`);
+  return [...first, ...(faults.length > saidFaults ? [`and ${faults.length - saidFaults} more`] : [])].join('; ');
+}
+
+function listFaults(faults: readonly PlacedFault[]): string {
   const lines = faults.slice(0, shownFaults).map(({ place, reason }) => `  ${place}: ${reason}`);
   return [...lines, ...(faults.length > shownFaults ? [`  … and ${faults.length - shownFaults} more`] : [])].join('\n');
 }

@@ -111,6 +111,7 @@ describe('loadTasks: files of items', () => {
     '"text"',
     { ...choiceOf('12'), options: { 1: 'x', B: 'y' } },
     { id: '13', options: { A: 'x', B: 'y' }, answer: 'A' },
+    { ...choiceOf('14'), promptTemplate: '{question}' },
   ];
   const reasons = [
     'line 2: not valid JSON: it ends too early',
@@ -125,12 +126,13 @@ describe('loadTasks: files of items', () => {
     'line 11: row: Invalid input: expected object, received string',
     'line 12: options: "1": keys are single capital letters',
     'line 13: question: is missing',
+    'line 14: promptTemplate: lacks {options}',
   ];
 
   it('reports everything that is wrong with rows together, by line', async () => {
     const error = await errorOf(async () => await loadTasks(requestOf({ itemFiles: [await fileOf(bad)] })));
     expect(error.code).toBe('OSLER_ERR_EVALUATION_ITEMS');
-    expect(error.message).toContain('"mine.jsonl": 12 of 13 rows cannot be used');
+    expect(error.message).toContain('"mine.jsonl": 13 of 14 rows cannot be used');
     for (const reason of reasons) expect(error.message).toContain(`\n  ${reason}`);
     expect(error.message).toContain('--drop-bad-items');
   });
@@ -140,7 +142,7 @@ describe('loadTasks: files of items', () => {
     const itemFiles = [await fileOf(bad), '/none/gone.jsonl', empty, other];
     const error = await errorOf(() => loadTasks(requestOf({ tasks: ['mimi', 'mini', 'heldout'], itemFiles })));
     expect(error.code).toBe('OSLER_ERR_EVALUATION_ITEMS');
-    expect(error.message).toContain('17 problem(s)');
+    expect(error.message).toContain('18 problem(s)');
     for (const part of [
       'no task "mimi"',
       'no task "heldout"',
@@ -155,7 +157,7 @@ describe('loadTasks: files of items', () => {
     const [task, ...others] = await loadTasks(requestOf({ itemFiles: [await fileOf(bad)], dropsBadItems: true }));
     expect(others).toEqual([]);
     expect(task?.items.map(({ id }) => id)).toEqual(['1']);
-    expect(task?.origin).toMatchObject({ rows: 13, kept: [], choice: null, files: ['mine.jsonl'], hub: null });
+    expect(task?.origin).toMatchObject({ rows: 14, kept: [], choice: null, files: ['mine.jsonl'], hub: null });
     expect(task?.origin?.dropped.map(({ place, reason }) => `${place}: ${reason}`)).toEqual(reasons);
   });
 
@@ -163,7 +165,9 @@ describe('loadTasks: files of items', () => {
     const itemFiles = [await fileOf([{ ...choiceOf('1'), answer: 'C' }])];
     const error = await errorOf(() => loadTasks(requestOf({ itemFiles, dropsBadItems: true })));
     expect(error.code).toBe('OSLER_ERR_DATA_EMPTY');
-    expect(error.message).toContain('line 1: answer: answer "C" is none of the options A, B');
+    expect(error.message).toContain(
+      '"mine.jsonl" holds no rows that can be used (line 1: answer: answer "C" is none of the options A, B).',
+    );
   });
 
   it('draws the same items for the same seed, and says how they were chosen', async () => {

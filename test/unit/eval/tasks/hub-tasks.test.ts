@@ -190,6 +190,17 @@ describe('benchmarks from the Hub', () => {
     });
   });
 
+  it('asks the Hub once: the commit’s files are kept, and no others are fetched', async () => {
+    const request = requestOf({ tasks: ['mmlu_medical'] });
+    const before = hub.requests.length;
+    const first = await loadTasks(request);
+    const asked = hub.requests.slice(before).map(({ url }) => url);
+    expect(asked.filter((url) => /astronomy\/test|anatomy\/dev/.test(url) && url.includes('/resolve/'))).toEqual([]);
+    const after = hub.requests.length;
+    expect(await loadTasks(request)).toEqual(first);
+    expect(hub.requests.length).toBe(after);
+  });
+
   it('says that a pinned commit is not there', async () => {
     const error = await errorOf(() => loadTasks(requestOf({ tasks: ['medqa'], commits: undefined })));
     expect(error.code).toBe('OSLER_ERR_HUB_FAILED');
