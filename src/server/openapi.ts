@@ -38,6 +38,7 @@ const errors = {
   408: 'the request did not arrive in time',
   409: 'it contradicts the present state',
   413: 'the body is too large',
+  414: 'a name in the path is too long',
   415: 'the body is no JSON',
   421: 'the host is not this server',
   422: 'the model or its template cannot take it',
