@@ -37,16 +37,17 @@ export function bootstrapPairedDifference(
     .values()
     .toArray()
     .toSorted((a, b) => a.sum - b.sum || a.count - b.count);
+  const sums = Float64Array.from(pool, ({ sum }) => sum);
+  const counts = Float64Array.from(pool, ({ count }) => count);
   const random = createRandom(seed);
   const means = new Float64Array(draws);
   for (let draw = 0; draw < draws; draw += 1) {
     let sum = 0;
     let count = 0;
     for (let pick = 0; pick < pool.length; pick += 1) {
-      const cluster = pool[Math.floor(random() * pool.length)];
-      if (cluster === undefined) continue;
-      sum += cluster.sum;
-      count += cluster.count;
+      const cluster = Math.floor(random() * pool.length);
+      sum += sums[cluster] ?? 0;
+      count += counts[cluster] ?? 0;
     }
     means[draw] = sum / count;
   }

@@ -1,6 +1,9 @@
-import { normalQuantile } from './distributions.ts';
+import { normalQuantile, studentTQuantile } from './distributions.ts';
 
-/** What is known or assumed about the spread of item differences. Variances are of scores in [0, 1], so of squared shares. */
+/**
+ * What is known or assumed about the spread of item differences. Variances are of scores in [0, 1], so of squared shares.
+ * Discordance in place of ω² errs to the safe side: the variance is the discordance less the squared difference.
+ */
 export interface DifferenceSpread {
   /** ω²: variance over items of the true difference. With one binary attempt an item, give the discordance here and leave the others out. */
   readonly betweenItems: number;
@@ -18,9 +21,13 @@ export interface TestPower {
 
 const usualPower: TestPower = { alpha: 0.05, power: 0.8 };
 
-/** z_{α/2} + z_β: how many standard errors a true difference must be away from 0. */
-export function detectableStandardErrors({ alpha, power }: TestPower = usualPower): number {
-  return normalQuantile(1 - alpha / 2) + normalQuantile(power);
+/**
+ * z_{α/2} + z_β: how many standard errors a true difference must be away from 0. With the degrees of freedom of a standard
+ * error that was estimated, quantiles of t stand in for z: 2.80 becomes 2.86 with 49 and 2.98 with 16.
+ */
+export function detectableStandardErrors({ alpha, power }: TestPower = usualPower, df = Infinity): number {
+  if (df === Infinity) return normalQuantile(1 - alpha / 2) + normalQuantile(power);
+  return studentTQuantile(1 - alpha / 2, df) + studentTQuantile(power, df);
 }
 
 /** Smallest true difference that the plan shows with the given power: (z_{α/2} + z_β)·√((ω² + σ_B²/K + σ_T²/K)/n). A share, not pp. `itemCount` >= 1. */
