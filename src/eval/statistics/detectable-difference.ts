@@ -30,13 +30,23 @@ export function detectableStandardErrors({ alpha, power }: TestPower = usualPowe
   return studentTQuantile(1 - alpha / 2, df) + studentTQuantile(power, df);
 }
 
-/** Smallest true difference that the plan shows with the given power: (z_{α/2} + z_β)·√((ω² + σ_B²/K + σ_T²/K)/n). A share, not pp. `itemCount` >= 1. */
+/**
+ * Smallest true difference that the plan shows with the given power: (z_{α/2} + z_β)·√((ω² + σ_B²/K + σ_T²/K)/n). A share, not pp.
+ *
+ * @throws RangeError without items or attempts
+ */
 export function detectableDifference(itemCount: number, attempts: number, spread: DifferenceSpread, power: TestPower = usualPower): number {
+  if (!(itemCount > 0 && attempts > 0)) throw new RangeError(`${itemCount} items with ${attempts} attempts show nothing.`);
   return detectableStandardErrors(power) * Math.sqrt(varianceOfItem(attempts, spread) / itemCount);
 }
 
-/** Fewest items with which a wanted difference (a share, above 0) is shown with the given power. */
+/**
+ * Fewest items with which a wanted difference (a share) is shown with the given power; at least 2.
+ *
+ * @throws RangeError for a difference that is not above 0
+ */
 export function itemsForDifference(difference: number, attempts: number, spread: DifferenceSpread, power: TestPower = usualPower): number {
+  if (!(difference > 0)) throw new RangeError(`A difference of ${difference} needs no number of items: it has to be above 0.`);
   return Math.max(2, Math.ceil(varianceOfItem(attempts, spread) * (detectableStandardErrors(power) / difference) ** 2));
 }
 

@@ -34,10 +34,9 @@ export function planLooks(fractions: readonly number[], alpha = 0.05): Sequentia
   for (const fraction of fractions) {
     const step = Math.sqrt(fraction - before);
     const toSpend = Math.max(0, spentAlpha(fraction, alpha) - (looks.at(-1)?.spent ?? 0));
-    const scoreBound = findBound(going, step, toSpend);
-    const bound = scoreBound / Math.sqrt(fraction);
+    const bound = Math.min(farthestBound, findBound(going, step, toSpend) / Math.sqrt(fraction));
     looks.push({ fraction, spent: spentAlpha(fraction, alpha), bound, nominalAlpha: 2 * normalCdf(-bound) });
-    going = moveOn(going, step, scoreBound);
+    going = moveOn(going, step, bound * Math.sqrt(fraction));
     before = fraction;
   }
   return looks;
@@ -49,8 +48,8 @@ interface Nodes {
 }
 
 const mostLooks = 50;
-// Far beyond what any error above 1e-15 leaves.
-const farthestSteps = 40;
+// As ld98 cuts bounds off: an error of 1e-15, so that the interval at a very early look has ends.
+const farthestBound = 8;
 
 function checkFractions(fractions: readonly number[]): void {
   const isRising = fractions.every((fraction, index) => fraction > (fractions[index - 1] ?? 0) && fraction <= 1);
@@ -69,7 +68,7 @@ function exitProbability({ places, masses }: Nodes, step: number, bound: number)
 }
 
 function findBound(going: Nodes, step: number, toSpend: number): number {
-  let [low, high] = [0, farthestSteps];
+  let [low, high] = [0, farthestBound];
   for (let halving = 0; halving < 60; halving += 1) {
     const middle = (low + high) / 2;
     if (exitProbability(going, step, middle) > toSpend) low = middle;
@@ -80,10 +79,9 @@ function findBound(going: Nodes, step: number, toSpend: number): number {
 
 // Simpson's rule, with nodes much closer than both this step and what is left of the density: bounds right to 1e-8 or better.
 function moveOn({ places, masses }: Nodes, step: number, bound: number): Nodes {
-  const reach = Math.min(bound, 9);
-  const intervals = 2 * Math.ceil(Math.min(2000, Math.max(128, (16 * reach) / step)));
-  const width = (2 * reach) / intervals;
-  const nextPlaces = Float64Array.from({ length: intervals + 1 }, (_, node) => node * width - reach);
+  const intervals = 2 * Math.ceil(Math.min(2000, Math.max(128, (16 * bound) / step)));
+  const width = (2 * bound) / intervals;
+  const nextPlaces = Float64Array.from({ length: intervals + 1 }, (_, node) => node * width - bound);
   const nextMasses = nextPlaces.map((to, node) => {
     const weight = node === 0 || node === intervals ? 1 : node % 2 === 1 ? 4 : 2;
     let density = 0;

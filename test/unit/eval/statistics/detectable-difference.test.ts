@@ -30,6 +30,14 @@ describe('detectableDifference', () => {
   });
 });
 
+describe('without items or a difference', () => {
+  it('throws in place of giving an infinite number', () => {
+    expect(() => detectableDifference(0, 1, discordance)).toThrow(RangeError);
+    expect(() => detectableDifference(10, 0, discordance)).toThrow(RangeError);
+    expect(() => itemsForDifference(0, 1, discordance)).toThrow(RangeError);
+  });
+});
+
 describe('detectableStandardErrors', () => {
   it('grows where the standard error was estimated from few clusters', () => {
     expect(detectableStandardErrors()).toBeCloseTo(2.8015852, 6);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planLooks, spentAlpha } from '../../../../src/eval/statistics/group-sequential.ts';
+import { estimatePairedDifference } from '../../../../src/eval/statistics/paired-difference.ts';
 
 const equalLooks = (count: number): number[] => Array.from({ length: count }, (_, index) => (index + 1) / count);
 
@@ -25,6 +26,18 @@ describe('planLooks', () => {
     const [look] = planLooks([1]);
     expect(look?.bound).toBeCloseTo(1.959963984540054, 9);
     expect(look?.nominalAlpha).toBeCloseTo(0.05, 9);
+  });
+
+  it('cuts bounds off at 8, so that a look at next to nothing has an interval with ends', () => {
+    const [look] = planLooks([0.01, 1]);
+    if (look === undefined) throw new Error('no look');
+    expect(look.bound).toBe(8);
+    const estimate = estimatePairedDifference(
+      [1, 0, -1, 1, 0].map((difference, index) => ({ difference, cluster: String(index) })),
+      1 - look.nominalAlpha,
+    );
+    expect(estimate).toMatchObject({ isEstimable: true });
+    if (estimate.isEstimable) expect(Number.isFinite(estimate.low)).toBe(true);
   });
 
   it('does not let later looks move earlier bounds', () => {
