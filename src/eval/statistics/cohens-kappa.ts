@@ -5,12 +5,15 @@ import { notEstimable, type NotEstimable } from './estimate.ts';
 export interface CohensKappa {
   readonly isEstimable: true;
   readonly kappa: number;
-  /** Ends of the interval, held in [−1, 1]; null where the raters agree on everything, which leaves no spread to judge by. */
+  /** Ends of the interval, held in [−1, 1]; null where nothing is left to judge their spread by: full agreement, or a rater who always says the same. */
   readonly interval: { readonly low: number; readonly high: number } | null;
   /** Share of ratings that agree. */
   readonly agreement: number;
   readonly count: number;
 }
+
+// The square root of what sums of shares are off by.
+const roundingNoise = 1e-7;
 
 /**
  * Cohen's kappa of two raters who judged the same things, such as a judge and human voters, with the large-sample interval of
@@ -28,7 +31,6 @@ export function cohensKappa(ratings: readonly (readonly [string, string])[], con
   const agreement = shareOf(([one, other]) => one === other);
   const chance = first.reduce((sum, share, index) => sum + share * (second[index] ?? 0), 0);
   const kappa = (agreement - chance) / (1 - chance);
-  if (agreement === 1) return { isEstimable: true, kappa: 1, interval: null, agreement, count };
   let variance = -((kappa - chance * (1 - kappa)) ** 2);
   for (const [row, one] of categories.entries()) {
     for (const [column, other] of categories.entries()) {
@@ -38,6 +40,7 @@ export function cohensKappa(ratings: readonly (readonly [string, string])[], con
     }
   }
   const standardError = Math.sqrt(Math.max(0, variance) / count) / (1 - chance);
+  if (standardError < roundingNoise) return { isEstimable: true, kappa, interval: null, agreement, count };
   const halfWidth = normalQuantile(0.5 + confidence / 2) * standardError;
   return {
     isEstimable: true,

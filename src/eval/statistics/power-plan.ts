@@ -7,7 +7,7 @@ export interface PowerQuestion {
   readonly spread: DifferenceSpread;
   /** Items that the chosen benchmarks have; null: no end. */
   readonly itemsAvailable: number | null;
-  /** How many times fewer independent items there are than items: 1 + (mean items a cluster − 1) · intraclass correlation; 1 without clusters. */
+  /** How many times fewer independent items there are than items: 1 + (Σm²/n − 1) · correlation within clusters of m items; 1 without clusters. */
   readonly designEffect?: number;
   readonly mostAttempts?: number;
   readonly power?: TestPower;

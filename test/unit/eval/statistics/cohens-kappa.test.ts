@@ -48,6 +48,15 @@ describe('cohensKappa', () => {
     expect(full).toEqual({ isEstimable: true, kappa: 1, interval: null, agreement: 1, count: 13 });
   });
 
+  it('is 0 without an interval where one rater always says the same, or the two never meet', () => {
+    for (const table of [[[7, 3]], [[0, 5]], [[3], [4], [2]]]) {
+      const agreement = cohensKappa(expand(table));
+      if (!agreement.isEstimable) throw new Error(agreement.reason);
+      expect(agreement.kappa).toBeCloseTo(0, 12);
+      expect(agreement.interval).toBeNull();
+    }
+  });
+
   it.each([
     ['nothing', [], 'there are no ratings'],
     ['one category', expand([[7]]), 'both raters use one category only'],
