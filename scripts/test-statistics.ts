@@ -22,7 +22,7 @@ for (const figure of simulateStatistics(draws, seed)) {
 }
 const missed = figures.filter(isMissed).map(({ group, name, value }) => ({ group, name, value }));
 const groups = Object.entries(Object.groupBy(figures, ({ group }) => group)).map(([group, entries = []]) => {
-  const shares = entries.map(({ value }) => value);
+  const shares = entries.map(({ value }) => Number(value.toFixed(4)));
   const figuresOfGroup = {
     designs: shares.length,
     lowest: Math.min(...shares),

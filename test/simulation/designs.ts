@@ -11,7 +11,7 @@ export interface Design {
   readonly independentDiscordant: number;
   /** n²/Σm²: the number of equal clusters that weigh as much. */
   readonly independentClusters: number;
-  /** At least 15 independent discordant items and 20 independent clusters: below, no interval of means is near its level. */
+  /** At least 15 independent discordant items and 20 independent clusters: below, intervals of means stray from their level. */
   readonly isRegular: boolean;
 }
 

@@ -2,14 +2,12 @@ import { clusterVariance, type ClusterCorrection } from '../../src/eval/statisti
 import { studentTQuantile } from '../../src/eval/statistics/distributions.ts';
 import type { EvaluationSimulator } from './evaluation-simulator.ts';
 
-/** Where the intervals of simulated evaluations lay; shares of all draws. */
+/** Where the intervals of simulated evaluations lay. Where all clusters come out alike there is none, which shows no difference and covers nothing. */
 export interface IntervalRates {
-  /** The interval misses the true difference: the error rate, or 1 − coverage. */
-  readonly missed: number;
-  /** The interval excludes 0: the power, or the error rate where the true difference is 0. */
+  /** Share of the intervals that hold the true difference. */
+  readonly coverage: number;
+  /** Share of all draws whose interval excludes 0: the power, or the error rate where the true difference is 0. */
   readonly excludesZero: number;
-  /** No interval: all clusters came out alike. Counted as excluding nothing. */
-  readonly notEstimable: number;
 }
 
 /** Draws evaluations and judges their intervals by the code that decides verdicts. */
@@ -19,24 +17,22 @@ export function measureIntervals(
 ): IntervalRates {
   const { draws, truth, confidence = 0.95, correction } = options;
   const quantiles = new Map<number, number>();
-  let missed = 0;
+  let intervals = 0;
+  let covered = 0;
   let excludesZero = 0;
-  let notEstimable = 0;
   for (let draw = 0; draw < draws; draw += 1) {
     simulator.draw();
     const { standardError, df } = clusterVariance(simulator, correction);
-    if (standardError < 1e-12) {
-      notEstimable += 1;
-      continue;
-    }
+    if (standardError < 1e-12) continue;
+    intervals += 1;
     let quantile = quantiles.get(df);
     if (quantile === undefined) {
       quantile = studentTQuantile(0.5 + confidence / 2, df);
       quantiles.set(df, quantile);
     }
     const halfWidth = quantile * standardError;
-    if (Math.abs(simulator.mean - truth) > halfWidth) missed += 1;
+    if (Math.abs(simulator.mean - truth) <= halfWidth) covered += 1;
     if (Math.abs(simulator.mean) > halfWidth) excludesZero += 1;
   }
-  return { missed: missed / draws, excludesZero: excludesZero / draws, notEstimable: notEstimable / draws };
+  return { coverage: intervals === 0 ? 0 : covered / intervals, excludesZero: excludesZero / draws };
 }

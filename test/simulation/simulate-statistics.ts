@@ -1,6 +1,6 @@
 import { deriveSeed } from '../../src/core/rng.ts';
 import { designs, type Design } from './designs.ts';
-import { measureIntervals } from './error-rates.ts';
+import { measureIntervals, type IntervalRates } from './error-rates.ts';
 import { EvaluationSimulator } from './evaluation-simulator.ts';
 import { measureMargins, measureMcNemar, measureSequential } from './other-rates.ts';
 import type { Outcome } from './outcome.ts';
@@ -45,23 +45,23 @@ export function* simulateStatistics(draws: number, seed: number): Generator<Figu
 function* simulateIntervals(draws: number, seed: number): Generator<Figure> {
   for (const design of designs) {
     const { name, isRegular } = design;
-    const typeOne = measureMiss(design, design.none, draws, deriveSeed(seed, name, 'none'));
-    const missed = measureMiss(design, design.effect, draws, deriveSeed(seed, name, 'effect'));
+    const typeOne = measure(design, design.none, draws, deriveSeed(seed, name, 'none')).excludesZero;
+    const { coverage } = measure(design, design.effect, draws, deriveSeed(seed, name, 'effect'));
     // The rest is on the safe side or thin: held to not being bold.
     yield { group: isRegular ? 'typeOne' : 'typeOneThin', name, value: typeOne, bar: isRegular ? [0.04, 0.06] : [0, 0.06] };
-    yield { group: isRegular ? 'coverage' : 'coverageThin', name, value: 1 - missed, bar: isRegular ? [0.94, 0.96] : [0.93, 1] };
+    yield { group: isRegular ? 'coverage' : 'coverageThin', name, value: coverage, bar: isRegular ? [0.94, 0.96] : [0.93, 1] };
     // The textbook formula beside it, where it differs.
     if (new Set(design.sizes).size > 1)
       yield {
         group: 'typeOneTextbook',
         name,
-        value: measureMiss(design, design.none, draws, deriveSeed(seed, name, 'none'), 'plain'),
+        value: measure(design, design.none, draws, deriveSeed(seed, name, 'none'), 'plain').excludesZero,
         bar: null,
       };
   }
 }
 
-function measureMiss(design: Design, outcome: Outcome, draws: number, seed: number, correction?: 'plain'): number {
+function measure(design: Design, outcome: Outcome, draws: number, seed: number, correction?: 'plain'): IntervalRates {
   const simulator = new EvaluationSimulator(outcome, design, seed);
-  return measureIntervals(simulator, { draws, truth: outcome.mean, ...(correction && { correction }) }).missed;
+  return measureIntervals(simulator, { draws, truth: outcome.mean, ...(correction && { correction }) });
 }
