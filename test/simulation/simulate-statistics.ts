@@ -5,6 +5,7 @@ import { EvaluationSimulator } from './evaluation-simulator.ts';
 import { measureMargins, measureMcNemar, measureSequential } from './other-rates.ts';
 import type { Outcome } from './outcome.ts';
 import { powerDesigns } from './power-designs.ts';
+import { measureSharedBenchmarks } from './shared-benchmarks.ts';
 
 /** A figure with the ends that it has to lie between, and null where it is only reported. */
 export interface Figure {
@@ -37,6 +38,9 @@ export function* simulateStatistics(draws: number, seed: number): Generator<Figu
   const margins = measureMargins(draws, deriveSeed(seed, 'margins'));
   yield { group: 'equivalence', name: 'true difference at the margin', value: margins.equivalence, bar: [0.04, 0.06] };
   yield { group: 'nonInferiority', name: 'true difference at the bound', value: margins.nonInferiority, bar: [0.018, 0.032] };
+  const benchmarks = measureSharedBenchmarks(draws, deriveSeed(seed, 'benchmarks'));
+  yield { group: 'sharedQuestions', name: 'two benchmarks with 60 common questions', value: benchmarks.withCovariance, bar: [0.04, 0.06] };
+  yield { group: 'sharedQuestionsIgnored', name: 'the same without their covariance', value: benchmarks.without, bar: null };
   const sequential = measureSequential(draws, deriveSeed(seed, 'sequential'));
   yield { group: 'sequential', name: 'four looks', value: sequential.planned, bar: [0.04, 0.06] };
   yield { group: 'sequentialWithoutPlan', name: 'four looks at 5 % each', value: sequential.unplanned, bar: null };
