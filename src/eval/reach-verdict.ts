@@ -66,6 +66,6 @@ function decide(difference: DifferencePp | DifferenceNats, margin: number | null
 
 // Without an interval for all tasks, from each task's own: √Σx²/M, as their standard errors combine.
 function smallestDetectableOverall(overall: DifferencePp, tasks: readonly TaskReport[]): number {
-  if (overall.isEstimable) return detectableStandardErrors() * overall.standardError;
+  if (overall.isEstimable) return detectableStandardErrors(undefined, overall.df) * overall.standardError;
   return Math.hypot(...tasks.map(({ smallestDetectablePp }) => smallestDetectablePp.difference)) / tasks.length;
 }

@@ -39,7 +39,7 @@ export function summariseLikelihood(paired: readonly PairedItem[], settings: Eva
           : { base: sum(rows.map(({ base }) => base)) / rows.length, tuned: sum(rows.map(({ tuned }) => tuned)) / rows.length },
       difference,
       pHolm: null,
-      smallestDetectableNats: difference.isEstimable ? detectableStandardErrors() * difference.standardError : null,
+      smallestDetectableNats: difference.isEstimable ? detectableStandardErrors(undefined, difference.df) * difference.standardError : null,
     };
   };
   const [thought, answer] = [summarise('thought'), summarise('answer')];

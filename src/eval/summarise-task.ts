@@ -72,7 +72,8 @@ function observe({ attempts, cluster }: PairedItem): PairedObservation {
 
 /** In percentage points, from the observed spread where there is one. */
 export function smallestDetectablePp(difference: DifferencePp, items: number, attempts: number): SmallestDetectable {
-  if (difference.isEstimable) return { difference: detectableStandardErrors() * difference.standardError, basis: 'observed' };
+  if (difference.isEstimable)
+    return { difference: detectableStandardErrors(undefined, difference.df) * difference.standardError, basis: 'observed' };
   return { difference: 100 * detectableDifference(Math.max(1, items), attempts, { betweenItems: assumedDiscordance }), basis: 'assumed' };
 }
 

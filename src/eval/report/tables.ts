@@ -98,7 +98,7 @@ function taskTables(task: TaskReport): ReportTable[] {
     [
       'interval',
       difference.isEstimable
-        ? `${difference.method}, ${difference.df} degrees of freedom, SE ${difference.standardError.toFixed(2)} pp`
+        ? `${difference.method}, ${Number(difference.df.toFixed(1))} degrees of freedom, SE ${difference.standardError.toFixed(2)} pp`
         : `not estimable: ${difference.reason}`,
     ],
     ...(difference.isEstimable && difference.bootstrap !== null

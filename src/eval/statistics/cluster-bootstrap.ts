@@ -2,6 +2,9 @@ import { createRandom } from '../../core/rng.ts';
 import { notEstimable, type NotEstimable } from './estimate.ts';
 import type { PairedObservation } from './paired-difference.ts';
 
+// Below this share of the means, their spread is rounding noise.
+const relativeNoise = 1e-12;
+
 /** Percentile interval of the mean difference over resampled clusters. */
 export interface BootstrapInterval {
   readonly isEstimable: true;
@@ -20,7 +23,8 @@ export interface BootstrapOptions {
 
 /**
  * Cluster bootstrap: whole clusters are drawn with replacement and the mean is over the items drawn. Needs no normality; a
- * check on the t interval. Equal seeds give equal intervals. Not estimable with fewer than two clusters.
+ * check on the t interval. Equal seeds give equal intervals. Not estimable with fewer than two clusters, or where
+ * all draws come out the same.
  */
 export function bootstrapPairedDifference(
   observations: readonly PairedObservation[],
@@ -37,20 +41,24 @@ export function bootstrapPairedDifference(
     .values()
     .toArray()
     .toSorted((a, b) => a.sum - b.sum || a.count - b.count);
+  const sums = Float64Array.from(pool, ({ sum }) => sum);
+  const counts = Float64Array.from(pool, ({ count }) => count);
   const random = createRandom(seed);
   const means = new Float64Array(draws);
   for (let draw = 0; draw < draws; draw += 1) {
     let sum = 0;
     let count = 0;
     for (let pick = 0; pick < pool.length; pick += 1) {
-      const cluster = pool[Math.floor(random() * pool.length)];
-      if (cluster === undefined) continue;
-      sum += cluster.sum;
-      count += cluster.count;
+      const cluster = Math.floor(random() * pool.length);
+      sum += sums[cluster] ?? 0;
+      count += counts[cluster] ?? 0;
     }
     means[draw] = sum / count;
   }
   means.sort();
+  const [lowest = 0, highest = 0] = [means[0], means.at(-1)];
+  if (highest - lowest <= relativeNoise * Math.max(Math.abs(lowest), Math.abs(highest)))
+    return notEstimable(`all ${draws} draws give the same mean`);
   return {
     isEstimable: true,
     low: quantileOfSorted(means, (1 - confidence) / 2),

@@ -12,6 +12,11 @@ export function studentTTwoSidedP(statistic: number, df: number): number {
   return Math.min(1, checked('t distribution', 2 * studentT.cdf(-Math.abs(statistic), df), statistic, df));
 }
 
+/** P(Z <= value) for the standard normal distribution. */
+export function normalCdf(value: number): number {
+  return checked('normal distribution', normal.cdf(value, 0, 1), value);
+}
+
 /** Quantile of the standard normal distribution; `probability` in (0, 1). */
 export function normalQuantile(probability: number): number {
   return checked('normal quantile', normal.quantile(probability, 0, 1), probability);

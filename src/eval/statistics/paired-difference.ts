@@ -1,3 +1,4 @@
+import { clusterVariance, type ClusterCorrection } from './cluster-variance.ts';
 import { studentTQuantile, studentTTwoSidedP } from './distributions.ts';
 import { notEstimable, type NotEstimable } from './estimate.ts';
 
@@ -16,6 +17,7 @@ export interface EstimatedDifference {
   readonly high: number;
   /** Two-sided p of the same t statistic. */
   readonly p: number;
+  /** Not whole where clusters differ in size. */
   readonly df: number;
   readonly itemCount: number;
   readonly clusterCount: number;
@@ -28,33 +30,42 @@ export interface EstimatedDifference {
 const relativeNoise = 1e-12;
 
 /**
- * Paired mean difference with a cluster-robust t interval.
+ * Paired mean difference with a cluster-robust t interval; `correction` is left out but for comparisons.
  *
- * SE = √(G/(G−1) · Σ_g(Σ_{i∈g}(d_i − mean))²) / n with G − 1 degrees of freedom; with clusters of one item this is
- * the ordinary √(Σ(d − mean)²/(n − 1)/n) with n − 1. Not estimable with fewer than two clusters, and where no spread
- * is left (all clusters deviate by nothing): a standard error of 0 would claim certainty from, say, two items.
+ * With clusters of equal size SE = √(G/(G−1) · Σ_g(Σ_{i∈g}(d_i − mean))²) / n and G − 1 degrees of freedom; with one item each
+ * this is the ordinary √(Σ(d − mean)²/(n − 1)/n) with n − 1. Unequal clusters are corrected (`clusterVariance`). Not estimable
+ * with fewer than two clusters, and where no spread is left (all clusters deviate by nothing): a standard error of 0 would
+ * claim certainty from, say, two items.
  */
 export function estimatePairedDifference(
   observations: readonly PairedObservation[],
   confidence = 0.95,
+  correction: ClusterCorrection = 'small-sample',
 ): EstimatedDifference | NotEstimable {
   const itemCount = observations.length;
   if (itemCount === 0) return notEstimable('there are no paired items');
+  if (itemCount === 1) return notEstimable('there is only one paired item');
   const mean = observations.reduce((sum, { difference }) => sum + difference, 0) / itemCount;
-  const residuals = new Map<string, number>();
+  const clusters = new Map<string, { size: number; sum: number; square: number }>();
   let scale = 0;
   for (const { cluster, difference } of observations) {
-    residuals.set(cluster, (residuals.get(cluster) ?? 0) + (difference - mean));
+    const entry = clusters.get(cluster) ?? { size: 0, sum: 0, square: 0 };
+    entry.size += 1;
+    entry.sum += difference - mean;
+    entry.square += (difference - mean) ** 2;
+    clusters.set(cluster, entry);
     scale = Math.max(scale, Math.abs(difference));
   }
-  const clusterCount = residuals.size;
-  if (itemCount === 1) return notEstimable('there is only one paired item');
+  const clusterCount = clusters.size;
   if (clusterCount === 1) return notEstimable(`all ${itemCount} items belong to one cluster`);
-  const sumOfSquares = residuals.values().reduce((sum, residual) => sum + residual ** 2, 0);
-  const standardError = Math.sqrt((clusterCount / (clusterCount - 1)) * sumOfSquares) / itemCount;
+  const entries = [...clusters.values()];
+  const sizes = entries.map(({ size }) => size);
+  const { standardError, df } = clusterVariance(
+    { sizes, sums: entries.map(({ sum }) => sum), squares: entries.map(({ square }) => square) },
+    correction,
+  );
   if (standardError <= relativeNoise * scale)
     return notEstimable(`the difference is the same everywhere (${Number(mean.toPrecision(6))}), so its spread is unknown`);
-  const df = clusterCount - 1;
   const halfWidth = studentTQuantile(0.5 + confidence / 2, df) * standardError;
   return {
     isEstimable: true,

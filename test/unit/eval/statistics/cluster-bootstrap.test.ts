@@ -26,6 +26,14 @@ describe('bootstrapPairedDifference', () => {
     });
   });
 
+  it('is not estimable where all draws come out the same, which would be an interval without width', () => {
+    const same = ['a', 'b', 'b', 'c'].map((cluster) => ({ difference: 1 / 3, cluster }));
+    expect(bootstrapPairedDifference(same, { seed: 1, draws: 50 })).toEqual({
+      isEstimable: false,
+      reason: 'all 50 draws give the same mean',
+    });
+  });
+
   it('is not estimable with fewer than two clusters', () => {
     expect(bootstrapPairedDifference([], { seed: 1 }).isEstimable).toBe(false);
     expect(

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { detectableDifference, itemsForDifference } from '../../../../src/eval/statistics/detectable-difference.ts';
+import {
+  detectableDifference,
+  detectableStandardErrors,
+  itemsForDifference,
+} from '../../../../src/eval/statistics/detectable-difference.ts';
 
 const discordance = { betweenItems: 0.3 };
 
@@ -23,5 +27,22 @@ describe('detectableDifference', () => {
     const items = itemsForDifference(0.05, 1, discordance);
     expect(detectableDifference(items, 1, discordance)).toBeLessThanOrEqual(0.05);
     expect(detectableDifference(items - 1, 1, discordance)).toBeGreaterThan(0.05);
+  });
+});
+
+describe('without items or a difference', () => {
+  it('throws in place of giving an infinite number', () => {
+    expect(() => detectableDifference(0, 1, discordance)).toThrow(RangeError);
+    expect(() => detectableDifference(10, 0, discordance)).toThrow(RangeError);
+    expect(() => itemsForDifference(0, 1, discordance)).toThrow(RangeError);
+  });
+});
+
+describe('detectableStandardErrors', () => {
+  it('grows where the standard error was estimated from few clusters', () => {
+    expect(detectableStandardErrors()).toBeCloseTo(2.8015852, 6);
+    expect(detectableStandardErrors(undefined, 1e9)).toBeCloseTo(2.8015852, 6);
+    // scipy.stats.t.ppf(0.975, 16) + scipy.stats.t.ppf(0.8, 16)
+    expect(detectableStandardErrors(undefined, 16)).toBeCloseTo(2.984572, 5);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { macroMean } from '../../../../src/eval/statistics/macro-mean.ts';
-import { estimatePairedDifference } from '../../../../src/eval/statistics/paired-difference.ts';
+import { macroMean, sharedCovariance } from '../../../../src/eval/statistics/macro-mean.ts';
+import { estimatePairedDifference, type PairedObservation } from '../../../../src/eval/statistics/paired-difference.ts';
 
 describe('macroMean', () => {
   it('gives one benchmark its own interval back', () => {
@@ -28,5 +28,68 @@ describe('macroMean', () => {
   it('is not estimable without benchmarks or without spread', () => {
     expect(macroMean([])).toEqual({ isEstimable: false, reason: 'there are no benchmarks' });
     expect(macroMean([{ mean: 1, standardError: 0, df: 3 }])).toEqual({ isEstimable: false, reason: 'no benchmark shows any spread' });
+  });
+});
+
+describe('sharedCovariance', () => {
+  const observe = (rows: readonly (readonly [number, string])[]): PairedObservation[] =>
+    rows.map(([difference, cluster]) => ({ difference, cluster }));
+  const first = observe([
+    [1, 'a'],
+    [0, 'a'],
+    [-1, 'b'],
+    [1, 'c'],
+    [0, 'd'],
+  ]);
+  const second = observe([
+    [1, 'a'],
+    [1, 'c'],
+    [-1, 'b'],
+    [0, 'e'],
+  ]);
+
+  it('of a benchmark with itself is the square of its standard error', () => {
+    const own = estimatePairedDifference(first);
+    if (!own.isEstimable) throw new Error(own.reason);
+    expect(sharedCovariance(first, first)).toBeCloseTo(own.standardError ** 2, 12);
+  });
+
+  it('is the same both ways, and 0 without common clusters or observations', () => {
+    expect(sharedCovariance(first, second)).toBeCloseTo(sharedCovariance(second, first), 15);
+    expect(sharedCovariance(first, second)).toBeGreaterThan(0);
+    expect(
+      sharedCovariance(
+        first,
+        observe([
+          [1, 'x'],
+          [0, 'y'],
+        ]),
+      ),
+    ).toBe(0);
+    expect(sharedCovariance(first, [])).toBe(0);
+    expect(
+      sharedCovariance(
+        first,
+        observe([
+          [1, 'a'],
+          [0, 'a'],
+        ]),
+      ),
+    ).toBe(0);
+  });
+
+  it('makes the macro mean of one benchmark taken twice that benchmark', () => {
+    const own = estimatePairedDifference(first);
+    if (!own.isEstimable) throw new Error(own.reason);
+    const macro = macroMean([own, own], 0.95, sharedCovariance(first, first));
+    if (!macro.isEstimable) throw new Error(macro.reason);
+    expect(macro.low).toBeCloseTo(own.low, 10);
+    expect(macro.high).toBeCloseTo(own.high, 10);
+    expect(macro.df).toBe(own.df);
+  });
+
+  it('leaves nothing to estimate where two benchmarks cancel', () => {
+    const own = { mean: 0, standardError: 0.1, df: 20 };
+    expect(macroMean([own, own], 0.95, -0.01)).toEqual({ isEstimable: false, reason: 'no benchmark shows any spread' });
   });
 });

@@ -4,6 +4,8 @@ import { estimatePairedDifference, type PairedObservation } from '../../../../sr
 
 const unclustered = (differences: readonly number[]): PairedObservation[] =>
   differences.map((difference, index) => ({ difference, cluster: `item ${index}` }));
+const clustered = (differences: readonly number[], clusters: readonly number[]): PairedObservation[] =>
+  differences.map((difference, index) => ({ difference, cluster: String(clusters[index]) }));
 const arbitraryObservations = fc.array(
   fc.record({ difference: fc.constantFrom(-1, -0.5, 0, 0.5, 1), cluster: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f') }),
   { minLength: 2, maxLength: 60 },
@@ -24,10 +26,8 @@ describe('estimatePairedDifference', () => {
     expect(estimate).toMatchObject({ df: 1272, itemCount: 1273, clusterCount: 1273, method: 'paired-t' });
   });
 
-  it('agrees with statsmodels on clustered items', () => {
-    const differences = [1, 0, -1, 1, 0, 0, 1, -1, 0, 1];
-    const clusters = [0, 0, 1, 1, 2, 2, 3, 4, 4, 5];
-    const estimate = estimatePairedDifference(differences.map((difference, index) => ({ difference, cluster: String(clusters[index]) })));
+  it('gives the textbook interval of statsmodels on clustered items where that is asked for', () => {
+    const estimate = estimatePairedDifference(clustered([1, 0, -1, 1, 0, 0, 1, -1, 0, 1], [0, 0, 1, 1, 2, 2, 3, 4, 4, 5]), 0.95, 'plain');
     if (!estimate.isEstimable) throw new Error(estimate.reason);
     // OLS on a constant, cov_type="cluster", use_t=True
     expect(estimate.standardError).toBeCloseTo(0.21688707, 8);
@@ -35,6 +35,30 @@ describe('estimatePairedDifference', () => {
     expect(estimate.high).toBeCloseTo(0.75752596, 8);
     expect(estimate.p).toBeCloseTo(0.39876854, 8);
     expect(estimate).toMatchObject({ df: 5, clusterCount: 6, method: 'clustered-t' });
+  });
+
+  it.each([
+    // By numpy, from the matrices of CR2 and its degrees of freedom; the second with a correlation of 0.458 within clusters.
+    [[1, 0, -1, 1, 0, 0, 1, -1, 0, 1], [0, 0, 1, 1, 2, 2, 3, 4, 4, 5], 0.21730674684008827, 4.563380281690143, 0.40341852346937784],
+    [
+      [1, 1, -1, 1, 1, 0, 1, -1, -1, 1, 0, 0],
+      [0, 0, 1, 2, 0, 0, 3, 4, 4, 5, 6, 6],
+      0.3470656212512922,
+      3.0771766026445797,
+      0.5221777789716631,
+    ],
+  ])('corrects for clusters of unequal size', (differences, clusters, standardError, df, p) => {
+    const estimate = estimatePairedDifference(clustered(differences, clusters));
+    if (!estimate.isEstimable) throw new Error(estimate.reason);
+    expect(estimate.standardError).toBeCloseTo(standardError, 12);
+    expect(estimate.df).toBeCloseTo(df, 11);
+    expect(estimate.p).toBeCloseTo(p, 11);
+  });
+
+  it('is the textbook interval where clusters have one size', () => {
+    const observations = clustered([1, 0, -1, 1, 0, 0, 1, -1], [0, 0, 1, 1, 2, 2, 3, 3]);
+    expect(estimatePairedDifference(observations)).toEqual(estimatePairedDifference(observations, 0.95, 'plain'));
+    expect(estimatePairedDifference(observations)).toMatchObject({ df: 3 });
   });
 
   it.each([

@@ -1,138 +1,104 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import path from 'node:path';
+import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { cohensKappa } from '../../../../src/eval/statistics/cohens-kappa.ts';
+import { planLooks } from '../../../../src/eval/statistics/group-sequential.ts';
 import { adjustHolm } from '../../../../src/eval/statistics/holm.ts';
 import { testMcNemar } from '../../../../src/eval/statistics/mcnemar.ts';
 import { estimatePairedDifference } from '../../../../src/eval/statistics/paired-difference.ts';
 import { wilsonInterval } from '../../../../src/eval/statistics/wilson.ts';
+import { hasShared, readSharedRows } from '../../../support/shared-folder.ts';
+import { statisticsPython, whyNoStatisticsPython } from '../../../support/statistics-python.ts';
 
-const root = join(import.meta.dirname, '../../../..');
-const predictionsFile = join(root, '../shared/data/predictions/medqa_10_models.jsonl');
-const python = process.env['OSLER_TEST_STATS_PYTHON'] ?? join(root, '.venv/bin/python');
+const predictions = 'data/predictions/medqa_10_models.jsonl';
+const script = path.join(import.meta.dirname, '../../../support/statistics-reference.py');
+// Two looks: the integral of three takes scipy 15 s, so those bounds stand in the test of planLooks.
+const fractions = [0.45, 1];
 
-const script = String.raw`
-import json, sys
-import numpy as np, scipy.stats as st, statsmodels.api as sm
-from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.proportion import proportion_confint
-from statsmodels.stats.multitest import multipletests
-given = json.load(sys.stdin)
-right = {name: np.array(row, dtype=float) for name, row in given["right"].items()}
-groups = np.array(given["groups"])
-pairs = []
-names = list(right)
-for i, base in enumerate(names):
-    for tuned in names[i + 1:]:
-        b, t = right[base], right[tuned]
-        d = t - b
-        lost, gained = int(((b == 1) & (t == 0)).sum()), int(((b == 0) & (t == 1)).sum())
-        k, n = min(lost, gained), lost + gained
-        # mid-p by direct summation of the definition: less extreme tables out, the observed one by half
-        pmf = st.binom.pmf(np.arange(n + 1), n, 0.5)
-        far = np.abs(np.arange(n + 1) - n / 2)
-        mid = pmf[far > abs(k - n / 2) + 1e-9].sum() + pmf[np.abs(far - abs(k - n / 2)) <= 1e-9].sum() / 2
-        plain = st.ttest_rel(t, b)
-        ci = plain.confidence_interval(0.95)
-        fit = sm.OLS(d, np.ones_like(d)).fit(cov_type="cluster", cov_kwds={"groups": groups, "use_correction": True, "df_correction": True}, use_t=True)
-        low, high = fit.conf_int(0.05)[0]
-        pairs.append({"base": base, "tuned": tuned, "mean": d.mean(), "low": ci.low, "high": ci.high, "p": plain.pvalue, "lost": lost, "gained": gained,
-                      "mcnemar": mcnemar([[0, lost], [gained, 0]], exact=True).pvalue, "midP": mid,
-                      "clusteredSe": fit.bse[0], "clusteredLow": low, "clusteredHigh": high, "clusteredP": fit.pvalues[0]})
-wilson = {name: proportion_confint(row.sum(), len(row), 0.05, "wilson") for name, row in right.items()}
-holm = multipletests([p["p"] for p in pairs], method="holm")[1].tolist()
-print(json.dumps({"pairs": pairs, "wilson": wilson, "holm": holm}))
-`;
-
+const Interval = z.object({ low: z.number(), high: z.number() });
 const Reference = z.object({
   pairs: z.array(
     z.object({
       base: z.string(),
       tuned: z.string(),
-      mean: z.number(),
-      low: z.number(),
-      high: z.number(),
-      p: z.number(),
-      lost: z.number(),
-      gained: z.number(),
-      mcnemar: z.number(),
-      midP: z.number(),
-      clusteredSe: z.number(),
-      clusteredLow: z.number(),
-      clusteredHigh: z.number(),
-      clusteredP: z.number(),
+      paired: Interval.extend({ mean: z.number(), p: z.number() }),
+      paired90: Interval,
+      counts: z.object({ lost: z.int(), gained: z.int() }),
+      mcnemar: z.object({ p: z.number(), midP: z.number() }),
+      clustered: Interval.extend({ se: z.number(), p: z.number() }),
+      smallSample: Interval.extend({ se: z.number(), df: z.number(), p: z.number() }),
+      kappa: Interval.extend({ kappa: z.number() }),
     }),
   ),
   wilson: z.record(z.string(), z.tuple([z.number(), z.number()])),
   holm: z.array(z.number()),
+  sequential: z.array(z.number()),
 });
-const Row = z.object({ gold: z.string(), predictions: z.record(z.string(), z.object({ pred: z.string().nullable() })) });
-
-function reasonToSkip(): string | null {
-  if (!existsSync(predictionsFile)) return 'no ../shared/data/predictions';
-  if (!existsSync(python)) return `no Python at ${python} (set OSLER_TEST_STATS_PYTHON)`;
-  return spawnSync(python, ['-c', 'import scipy, statsmodels']).status === 0 ? null : `${python} has no scipy and statsmodels`;
+interface Row {
+  readonly gold: string;
+  readonly predictions: Readonly<Record<string, { readonly pred: string | null }>>;
 }
 
-const skipped = reasonToSkip();
+const skipReason = hasShared(predictions) ? await whyNoStatisticsPython() : `no ../shared/${predictions}`;
+const suffix = skipReason === undefined ? '' : ` (skipped: ${skipReason})`;
 
-describe('statistics on the 45 pairs of ten models, beside scipy and statsmodels', () => {
-  it.skipIf(skipped !== null)(`agree to nine digits${skipped === null ? '' : ` (skipped: ${skipped})`}`, { timeout: 60_000 }, () => {
-    const rows = readFileSync(predictionsFile, 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => Row.parse(JSON.parse(line)));
+describe('statistics on the 45 pairs of ten models', () => {
+  it.skipIf(skipReason !== undefined)(`agree with scipy and statsmodels to 1e-9${suffix}`, { timeout: 120_000 }, async () => {
+    const rows = readSharedRows<Row>(predictions);
     const models = Object.keys(rows[0]?.predictions ?? {});
-    const right: Record<string, number[]> = Object.fromEntries(
-      models.map((model) => [model, rows.map((row) => Number(row.predictions[model]?.pred === row.gold))]),
-    );
+    const right = Object.fromEntries(models.map((model) => [model, rows.map((row) => Number(row.predictions[model]?.pred === row.gold))]));
+    // Clusters of 3 and 4 items.
     const groups = rows.map((_row, index) => (index * 7919) % 400);
-    const run = spawnSync(python, ['-c', script], { input: JSON.stringify({ right, groups }), encoding: 'utf8', maxBuffer: 1e8 });
-    expect(run.status, run.stderr).toBe(0);
+    const run = await execa(statisticsPython, [script], { input: JSON.stringify({ right, groups, fractions }) });
     const reference = Reference.parse(JSON.parse(run.stdout));
     expect(reference.pairs).toHaveLength(45);
 
     const pValues = reference.pairs.map((pair) => {
-      const base = right[pair.base] ?? [];
-      const differences = (right[pair.tuned] ?? []).map((value, index) => value - (base[index] ?? 0));
-      const plain = estimatePairedDifference(differences.map((difference, index) => ({ difference, cluster: String(index) })));
-      const clustered = estimatePairedDifference(differences.map((difference, index) => ({ difference, cluster: String(groups[index]) })));
-      const test = testMcNemar(
-        differences.filter((difference) => difference < 0).length,
-        differences.filter((difference) => difference > 0).length,
-      );
-      if (!plain.isEstimable || !clustered.isEstimable || !test.isEstimable)
-        throw new Error(`${pair.base} and ${pair.tuned} were not estimable`);
       const name = `${pair.base} and ${pair.tuned}`;
-      expect(test, name).toMatchObject({ lost: pair.lost, gained: pair.gained });
-      for (const [ours, theirs] of [
-        [plain.mean, pair.mean],
-        [plain.low, pair.low],
-        [plain.high, pair.high],
-        [plain.p, pair.p],
-        [test.p, pair.mcnemar],
-        [test.midP, pair.midP],
-        [clustered.standardError, pair.clusteredSe],
-        [clustered.low, pair.clusteredLow],
-        [clustered.high, pair.clusteredHigh],
-        [clustered.p, pair.clusteredP],
-      ] as const) {
-        expect(Math.abs(ours - theirs), `${name}: ${ours} and ${theirs}`).toBeLessThan(1e-9 * Math.max(1e-3, Math.abs(theirs)));
-      }
-      return plain.p;
+      const [base, tuned] = [right[pair.base] ?? [], right[pair.tuned] ?? []];
+      const differences = tuned.map((value, index) => value - (base[index] ?? 0));
+      const inClusters = differences.map((difference, index) => ({ difference, cluster: String(groups[index]) }));
+      const alone = differences.map((difference, index) => ({ difference, cluster: String(index) }));
+      const paired = estimable(estimatePairedDifference(alone));
+      const clustered = estimable(estimatePairedDifference(inClusters, 0.95, 'plain'));
+      const smallSample = estimable(estimatePairedDifference(inClusters));
+      const { lost, gained } = pair.counts;
+      expect([differences.filter((value) => value < 0).length, differences.filter((value) => value > 0).length], name).toEqual([
+        lost,
+        gained,
+      ]);
+      const kappa = estimable(cohensKappa(base.map((value, index) => [String(value), String(tuned[index])] as const)));
+      expectClose(name, paired, pair.paired);
+      expectClose(name, estimable(estimatePairedDifference(alone, 0.9)), pair.paired90);
+      expectClose(name, estimable(testMcNemar(lost, gained)), pair.mcnemar);
+      expectClose(name, { ...clustered, se: clustered.standardError }, pair.clustered);
+      expectClose(name, { ...smallSample, se: smallSample.standardError }, pair.smallSample);
+      expectClose(name, { ...kappa, ...kappa.interval }, pair.kappa);
+      return paired.p;
     });
-    for (const [index, p] of adjustHolm(pValues).entries()) expect(p).toBeCloseTo(reference.holm[index] ?? Number.NaN, 10);
+    for (const [index, p] of adjustHolm(pValues).entries()) expectClose(`Holm ${index}`, { p }, { p: reference.holm[index] ?? -1 });
     for (const model of models) {
       const row = right[model] ?? [];
-      const interval = wilsonInterval(
-        row.reduce((sum, value) => sum + value, 0),
-        row.length,
-      );
-      const [low, high] = reference.wilson[model] ?? [Number.NaN, Number.NaN];
-      if (!interval.isEstimable) throw new Error('not estimable');
-      expect(interval.low).toBeCloseTo(low, 10);
-      expect(interval.high).toBeCloseTo(high, 10);
+      const successes = row.reduce((sum, value) => sum + value, 0);
+      const [low, high] = reference.wilson[model] ?? [-1, -1];
+      expectClose(model, estimable(wilsonInterval(successes, row.length)), { low, high });
     }
+    // What scipy integrates is right to about 1e-7.
+    for (const [index, { bound }] of planLooks(fractions).entries()) expect(bound).toBeCloseTo(reference.sequential[index] ?? -1, 6);
   });
 });
+
+function estimable<T extends { readonly isEstimable: boolean }>(answer: T): Extract<T, { readonly isEstimable: true }> {
+  if (!answer.isEstimable) throw new Error(JSON.stringify(answer));
+  return answer as Extract<T, { readonly isEstimable: true }>; // just asked
+}
+
+/** To 1e-9 of the value, and of 1e-3 for what is smaller. */
+function expectClose(name: string, ours: object, theirs: Readonly<Record<string, number>>): void {
+  for (const [key, expected] of Object.entries(theirs)) {
+    const value: unknown = Reflect.get(ours, key);
+    const difference = typeof value === 'number' ? Math.abs(value - expected) : Infinity;
+    expect(difference, `${key} of ${name}: ${String(value)} and ${expected}`).toBeLessThan(1e-9 * Math.max(1e-3, Math.abs(expected)));
+  }
+}
