@@ -70,6 +70,15 @@ def test_the_parameters_of_llama_8b_are_counted_exactly() -> None:
     assert architecture.adapter_parameters(8, ("q_proj",)) == 32 * 8 * (4096 + 4096)
 
 
+def test_unsloths_loss_holds_an_eighth_of_the_tokens_512_at_least_and_no_more_than_its_bound() -> None:
+    def loss_rows(batch: int) -> float:
+        term = next(term for term in memory_terms(setup(), batch, 2048) if term.name == "loss")
+        return term.bytes / (4 * setup().architecture.vocabulary)
+
+    # 2 GiB at 8 bytes a logit over 128,256 entries are 2,092 rows.
+    assert [loss_rows(batch) for batch in (1, 2, 4, 8, 64)] == [512, 512, 1024, 2048, 2092]
+
+
 def test_8b_qlora_at_2_x_2048_is_near_the_published_figure() -> None:
     # Unsloth Studio's formula gives 8.3 GiB for Llama 3.1 8B, rank 16, 8-bit AdamW.
     assert needed_bytes(setup(), 2, 2048) == pytest.approx(8.31 * 2**30, rel=0.15)

@@ -1,11 +1,7 @@
 /** Loads the native addon. Only for processes of their own: a backend can abort its process. */
-import os from 'node:os';
-import path from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { getLlama, type Llama, LlamaLogLevel, type LlamaOptions, NoBinaryFoundError } from 'node-llama-cpp';
 import { type BackendChoice, backendName } from './backend-choice.ts';
-import { messageOf } from '../../core/errors.ts';
-import { addonFile, buildConfiguration, findLocalBuilds } from './installed-addons.ts';
+import { loaderReason } from './loader-reason.ts';
 import { takeBinariesFrom } from './take-binaries.ts';
 
 export interface LoadBackendOptions {
@@ -43,19 +39,4 @@ export async function loadBackend(choice: BackendChoice, { threads, hasDirectLog
       `"${backendName(choice)}" was wanted and ${llama.buildType} for ${llama.gpu === false ? 'the CPU' : llama.gpu} was loaded`,
     );
   return llama;
-}
-
-/** What the system's loader says of a build; all its symbols are wanted, so that one is named that a first use would miss. */
-async function loaderReason(choice: BackendChoice): Promise<string | null> {
-  if (choice.source !== 'build') return null;
-  const build = (await findLocalBuilds()).find(
-    ({ gpu, cmakeOptions }) => gpu === choice.gpu && isDeepStrictEqual(cmakeOptions, choice.cmakeOptions),
-  );
-  if (build === undefined) return null;
-  try {
-    process.dlopen({ exports: {} }, path.join(build.folder, buildConfiguration, addonFile), os.constants.dlopen.RTLD_NOW);
-    return null;
-  } catch (error) {
-    return `its binary does not load on this machine: ${messageOf(error)}`;
-  }
 }
