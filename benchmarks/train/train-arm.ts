@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { writeJsonAtomically } from '../../src/core/atomic-file.ts';
 import type { Config } from '../../src/core/config.ts';
 import { digestOfJson } from '../../src/core/digest.ts';
+import { toJsonLines } from '../../src/core/jsonl.ts';
 import type { Recipe } from '../../src/core/schema/recipe.ts';
 import { TrainJob } from '../../src/core/schema/train-job.ts';
 import { prepareData } from '../../src/train/data/prepare-data.ts';
@@ -95,7 +96,6 @@ export async function measureBase(recipe: Recipe, deps: BenchDeps): Promise<Like
 
 async function writeJob(recipe: Recipe, folder: string, { config, baseFolder }: BenchDeps): Promise<TrainJob> {
   const data = await prepareData(recipe.data, { config });
-  const lines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
   const job = TrainJob.parse({
     schemaVersion: 1,
     runId: 'bench',
@@ -109,8 +109,8 @@ async function writeJob(recipe: Recipe, folder: string, { config, baseFolder }: 
     resume: false,
     dryRun: false,
   } satisfies TrainJob);
-  await writeFile(job.trainFile, lines(data.train));
-  await writeFile(path.join(folder, 'heldout.jsonl'), lines(data.heldOut));
+  await writeFile(job.trainFile, toJsonLines(data.train));
+  await writeFile(path.join(folder, 'heldout.jsonl'), toJsonLines(data.heldOut));
   await copyFile(locateTemplate(recipe.template), job.templateFile);
   await writeFile(path.join(folder, 'job.json'), JSON.stringify(job));
   return job;

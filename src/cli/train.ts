@@ -9,7 +9,7 @@ import { packageRoot } from '../core/package-root.ts';
 import type { Recipe } from '../core/schema/recipe.ts';
 import type { Run } from '../core/schema/run.ts';
 import { parseAssignments, resolveRecipe } from '../train/recipe.ts';
-import { splitSettings } from '../train/data/split-slice.ts';
+import { recipeSettings } from '../train/recipe-settings.ts';
 import { certificateLine } from './certificate-line.ts';
 import { runCheck, startChecked } from './check-training.ts';
 import { type CliContext, openContext } from './context.ts';
@@ -77,18 +77,7 @@ export function trainCommand(): Command {
 
 /** The recipe that flags ask for. */
 export async function recipeOf(flags: Pick<TrainFlags, 'preset' | 'data' | 'split' | 'base' | 'template' | 'set'>): Promise<Recipe> {
-  const set = {
-    ...(flags.data !== undefined && { 'data.ref': flags.data }),
-    ...(flags.split !== undefined && recipeFields(splitSettings(flags.split))),
-    ...(flags.base !== undefined && { 'base.ref': flags.base }),
-    ...(flags.template !== undefined && { template: flags.template }),
-    ...parseAssignments(flags.set),
-  };
-  return await resolveRecipe({ preset: flags.preset, set });
-}
-
-function recipeFields(settings: ReturnType<typeof splitSettings>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [`data.${name}`, value]));
+  return await resolveRecipe({ preset: flags.preset, set: { ...recipeSettings(flags), ...parseAssignments(flags.set) } });
 }
 
 async function runTrain(flags: TrainFlags): Promise<void> {

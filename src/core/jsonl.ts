@@ -89,3 +89,8 @@ function placeOf(error: unknown): string {
   const place = error instanceof Error ? /position (\d+)/.exec(error.message)?.[1] : undefined;
   return place === undefined ? ': the line ends too early or has a wrong character' : `: wrong at character ${Number(place) + 1}`;
 }
+
+/** Values as JSON Lines, each with its line end. */
+export function toJsonLines(values: readonly unknown[]): string {
+  return values.map((value) => `${JSON.stringify(value)}\n`).join('');
+}

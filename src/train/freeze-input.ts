@@ -1,6 +1,7 @@
 import { copyFile, readFile } from 'node:fs/promises';
 import { writeFileAtomically, writeJsonAtomically } from '../core/atomic-file.ts';
 import type { Config } from '../core/config.ts';
+import { toJsonLines } from '../core/jsonl.ts';
 import type { Recipe } from '../core/schema/recipe.ts';
 import type { Run } from '../core/schema/run.ts';
 import type { TrainingCheck } from '../core/schema/training-check.ts';
@@ -20,9 +21,8 @@ export interface CheckedInput {
 export async function freezeInput(run: Run, folder: RunFolder, config: Config, signal: AbortSignal): Promise<RunSource> {
   const { recipe } = run;
   const data = await prepareData(recipe.data, { config, signal });
-  const lines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
-  await writeFileAtomically(folder.trainRows, lines(data.train));
-  await writeFileAtomically(folder.heldOutRows, lines(data.heldOut));
+  await writeFileAtomically(folder.trainRows, toJsonLines(data.train));
+  await writeFileAtomically(folder.heldOutRows, toJsonLines(data.heldOut));
   await copyFile(locateTemplate(recipe.template), folder.template);
   return await writeSource(recipe, data.source, folder);
 }

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
-import { access, statfs } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { freeDiskBytes } from '../../core/free-disk.ts';
 import type { Finding } from './finding.ts';
 
 const leastNodeMajor = 24;
@@ -57,8 +58,7 @@ export function memoryFinding(memory = { availableBytes: process.availableMemory
 /** The disk that OSLER_HOME is on, or would be. */
 export async function diskFinding(home: string): Promise<Finding> {
   const folder = await nearestFolder(home);
-  const { bavail, bsize } = await statfs(folder);
-  const freeBytes = bavail * bsize;
+  const freeBytes = await freeDiskBytes(folder);
   const isWritable = await access(folder, constants.W_OK).then(
     () => true,
     () => false,

@@ -17,7 +17,7 @@ export interface ExplainedDifference {
 }
 
 // Sums of a few thousand shares of 1/K come out this close to 0 where they cancel.
-const relativeNoise = 1e-9;
+const noise = 1e-9;
 
 /** How much of a paired difference a cause explains. Additive by item; reported, decides nothing. */
 export function explainDifference(observations: readonly ExplainedObservation[], confidence = 0.95): ExplainedDifference {
@@ -31,6 +31,6 @@ export function explainDifference(observations: readonly ExplainedObservation[],
   return {
     explained: part((observation) => observation.explained),
     rest: part(({ difference, explained }) => difference - explained),
-    share: Math.abs(whole) <= relativeNoise ? null : explained / whole,
+    share: Math.abs(whole) <= noise ? null : explained / whole,
   };
 }

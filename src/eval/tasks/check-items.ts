@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { SourceItem } from '../../core/rows/source-row.ts';
 import { Question } from '../../core/schema/question.ts';
 import { defaultPrompts } from '../ask-item.ts';
 import { contentId } from './content-id.ts';
@@ -6,9 +7,6 @@ import { equalOptions } from './equal-options.ts';
 import type { FaultKind, ItemFault, PlacedFault } from './item-fault.ts';
 import { mapRow } from './map-row.ts';
 import type { AcceptedFault, ColumnMapping } from './task-manifest.ts';
-
-/** A row as it was read, or why it could not be. */
-export type RawRow = { readonly place: string; readonly value: unknown } | { readonly place: string; readonly problem: string };
 
 /** What of a task decides how its rows become items. */
 export interface RowRules {
@@ -29,7 +27,7 @@ export interface CheckedItems {
 }
 
 /** Makes items of rows; looks at every one, and throws for none. */
-export function checkItems(rows: readonly RawRow[], rules: RowRules): CheckedItems {
+export function checkItems(rows: readonly SourceItem[], rules: RowRules): CheckedItems {
   const items: Question[] = [];
   const faults: PlacedFault[] = [];
   const accepted: PlacedFault[] = [];

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Config } from '../../core/config.ts';
 import { OSLER_ERR_DATA_EMPTY } from '../../core/errors.ts';
 import { downloadSnapshot } from '../../core/hub/snapshot.ts';
+import { matchingFiles } from '../../core/rows/matching-files.ts';
 import type { TaskOrigin } from '../schema/task-origin.ts';
 import type { ColumnMapping, TaskPart } from './task-manifest.ts';
 
@@ -60,7 +61,7 @@ export async function locateAtHand(part: TaskPart, folder: string | null): Promi
   const { hub } = part;
   const clone = path.join(folder, hub?.repo ?? '');
   if (hub === undefined || !existsSync(clone)) return null;
-  const found = await inOrder(hub.files, async (pattern) => await Array.fromAsync(glob(pattern, { cwd: clone })));
+  const found = matchingFiles(await Array.fromAsync(glob(hub.files, { cwd: clone })), hub.files);
   return found.length === 0
     ? null
     : { files: found.map((file) => path.join(clone, file)), names: found, forms: [{ columns: hub.columns, where: hub.where }], hub: null };
@@ -78,7 +79,6 @@ function given(file: string, forms: readonly RowForm[]): LocatedRows {
 }
 
 async function onHub(hub: HubRows, task: string, { config, commits, signal }: TaskData): Promise<LocatedRows> {
-  const matches = (file: string): boolean => hub.files.some((pattern) => file === pattern || path.posix.matchesGlob(file, pattern));
   const snapshot = await downloadSnapshot({
     endpoint: config.hubEndpoint,
     token: config.hubToken,
@@ -86,11 +86,11 @@ async function onHub(hub: HubRows, task: string, { config, commits, signal }: Ta
     repo: hub.repo,
     revision: commits?.get(task) ?? hub.revision,
     cacheDir: path.join(config.home, 'cache/hub'),
-    select: matches,
+    select: (file) => matchingFiles([file], hub.files).length > 0,
     signal,
   });
   const paths = snapshot.files.map((file) => file.path);
-  const found = await inOrder(hub.files, (pattern) => paths.filter((file) => file === pattern || path.posix.matchesGlob(file, pattern)));
+  const found = matchingFiles(paths, hub.files);
   if (found.length === 0) throw new OSLER_ERR_DATA_EMPTY(hub.repo, ` in a file "${hub.files.join('", "')}" of commit ${snapshot.commit}`);
   return {
     files: found.map((file) => path.join(snapshot.directory, file)),
@@ -98,11 +98,4 @@ async function onHub(hub: HubRows, task: string, { config, commits, signal }: Ta
     forms: [{ columns: hub.columns, where: hub.where }],
     hub: { repo: hub.repo, revision: hub.revision, commit: snapshot.commit },
   };
-}
-
-/** Files pattern by pattern, each in the order of names and only once. */
-async function inOrder(patterns: readonly string[], find: (pattern: string) => string[] | Promise<string[]>): Promise<string[]> {
-  const found: string[] = [];
-  for (const pattern of patterns) found.push(...(await find(pattern)).toSorted());
-  return [...new Set(found)];
 }

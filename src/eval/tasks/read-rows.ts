@@ -3,13 +3,13 @@ import { OSLER_ERR_DATA_COLUMNS, OSLER_ERR_DATA_EMPTY } from '../../core/errors.
 import { isRecord } from '../../core/is-record.ts';
 import { detectFormat } from '../../core/rows/data-format.ts';
 import { openTable } from '../../core/rows/open-table.ts';
-import type { RawRow } from './check-items.ts';
+import type { SourceItem } from '../../core/rows/source-row.ts';
 import type { LocatedRows, RowForm } from './locate-rows.ts';
 import { absentColumns, textOf, valueOf } from './row-columns.ts';
 
 /** Rows of a part and the shape that they have. */
 export interface ReadRows {
-  readonly rows: readonly RawRow[];
+  readonly rows: readonly SourceItem[];
   readonly columns: RowForm['columns'];
 }
 
@@ -20,7 +20,7 @@ export interface ReadRows {
  */
 export async function readRows({ files, names, forms }: LocatedRows): Promise<ReadRows> {
   const label = files.length === 1 ? path.basename(files[0] ?? '') : names.join(', ');
-  const all: RawRow[] = [];
+  const all: SourceItem[] = [];
   for (const [index, file] of files.entries()) {
     const table = await openTable(file, await detectFormat(file), { columns: null, values: 'any' });
     const prefix = files.length === 1 ? '' : `${names[index] ?? ''} `;
@@ -36,7 +36,7 @@ export async function readRows({ files, names, forms }: LocatedRows): Promise<Re
   return { rows, columns };
 }
 
-function fittingForm(all: readonly RawRow[], forms: readonly RowForm[], label: string): RowForm {
+function fittingForm(all: readonly SourceItem[], forms: readonly RowForm[], label: string): RowForm {
   const rows = all.flatMap((row) => ('value' in row && isRecord(row.value) ? [row.value] : []));
   const tried = forms.map((form) => ({ form, absent: form.columns === null ? [] : absentColumns(form.columns, form.where, rows) }));
   // With no row to look at, its problems are told and not its columns.

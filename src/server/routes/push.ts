@@ -6,6 +6,7 @@ import { PushRecord } from '../../train/publish/push-record.ts';
 import type { PushStatus } from '../../train/publish/pushes.ts';
 import type { AppDeps } from '../app.ts';
 import { describeRoute, json } from '../openapi.ts';
+import { RunParams } from './run-params.ts';
 
 /** Body of POST /api/runs/:id/push. The token is the server's own HF_TOKEN; none is taken from here. */
 const StartPush = z.strictObject({
@@ -26,8 +27,6 @@ const Push = PushRecord.extend({
     })
     .nullable(),
 }).meta({ id: 'Push' });
-
-const RunParams = z.object({ id: z.string().min(1) });
 
 /** Pushing what a run made to the Hub, and looking how far that is. */
 export function pushRoutes(deps: AppDeps): FastifyPluginAsyncZod {

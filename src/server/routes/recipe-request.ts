@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Recipe } from '../../core/schema/recipe.ts';
-import { splitSettings } from '../../train/data/split-slice.ts';
+import { recipeSettings } from '../../train/recipe-settings.ts';
 import { resolveRecipe } from '../../train/recipe.ts';
 import { checkServicePaths } from '../service-paths.ts';
 
@@ -20,16 +20,11 @@ export type RecipeRequest = z.infer<typeof RecipeRequest>;
  *
  * @throws OSLER_ERR_RECIPE_PRESET_UNKNOWN, OSLER_ERR_RECIPE_INVALID, OSLER_ERR_USAGE, OSLER_ERR_REQUEST_INVALID
  */
-export async function requestedRecipe({ preset, data, split, base, set }: RecipeRequest, home: string): Promise<Recipe> {
+export async function requestedRecipe({ preset, set, ...named }: RecipeRequest, home: string): Promise<Recipe> {
   // A recipe file would be read from the server's disk: presets only.
   const recipe = await resolveRecipe({
     preset: preset.replaceAll(/[/\\]|\.json$/g, '?'),
-    set: {
-      ...(data !== undefined && { 'data.ref': data }),
-      ...(base !== undefined && { 'base.ref': base }),
-      ...(split !== undefined && Object.fromEntries(Object.entries(splitSettings(split)).map(([name, value]) => [`data.${name}`, value]))),
-      ...set,
-    },
+    set: { ...recipeSettings(named), ...set },
   });
   checkServicePaths(recipe, home);
   return recipe;

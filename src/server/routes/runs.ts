@@ -3,13 +3,12 @@ import { z } from 'zod';
 import { Run } from '../../core/schema/run.ts';
 import type { AppDeps } from '../app.ts';
 import { describeRoute, eventStream, json } from '../openapi.ts';
+import { RunParams } from './run-params.ts';
 import { sseBlock, sseHeaders, sseStream } from '../sse.ts';
 import { takeUpRun } from '../take-up-run.ts';
 
 /** What needs no settings is asked for with `{}`: a page of a foreign site may post anything but JSON. */
 const NoSettings = z.strictObject({});
-
-const RunParams = z.object({ id: z.string().min(1) });
 
 /** Following, stopping, resuming and cancelling trainings. */
 export function runRoutes(deps: AppDeps): FastifyPluginAsyncZod {

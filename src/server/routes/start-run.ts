@@ -7,6 +7,7 @@ import { CheckFinding, TrainingCheck } from '../../core/schema/training-check.ts
 import type { AppDeps } from '../app.ts';
 import { describeRoute, json } from '../openapi.ts';
 import { takeUpRun } from '../take-up-run.ts';
+import { RunParams } from './run-params.ts';
 import { RecipeRequest, requestedRecipe } from './recipe-request.ts';
 
 /** Body of POST /api/runs. */
@@ -34,7 +35,7 @@ export function startRunRoutes({ trainings, startTraining, checkQueue }: AppDeps
     },
   );
   const check = describeRoute(
-    { params: z.object({ id: z.string().min(1) }) },
+    { params: RunParams },
     {
       tag: 'runs',
       summary: 'Tells what the check before a training found',

@@ -10,12 +10,6 @@ const keywords: Readonly<Record<string, readonly string[]>> = {
 /** Files of data that hold no rows. */
 const ignored = new Set(['config.json', 'dataset_info.json', 'dataset_infos.json', 'dataset_dict.json']);
 
-/** Paths that one of the patterns means, pattern by pattern, each in the order of names and only once. Hidden files are left out. */
-export function matchingFiles(paths: readonly string[], patterns: readonly string[]): string[] {
-  const sorted = paths.toSorted();
-  return [...new Set(patterns.flatMap((pattern) => sorted.filter((file) => file === pattern || path.posix.matchesGlob(file, pattern))))];
-}
-
 /**
  * Files of each split where nothing says which they are: `data/SPLIT-00000-of-00002.parquet`, else folders or file names with
  * the split's name in them, else all files are of `train`. The rules and their order are those of `datasets` (data_files.py).

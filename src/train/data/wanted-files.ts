@@ -1,8 +1,9 @@
 import { OSLER_ERR_DATA_EMPTY } from '../../core/errors.ts';
+import { matchingFiles } from '../../core/rows/matching-files.ts';
 import type { HubId } from '../../core/hub/hub-id.ts';
 import type { Recipe } from '../../core/schema/recipe.ts';
 import { chooseConfig, type DatasetCard, folderOf, patternsOf } from './dataset-card.ts';
-import { filesBySplit, matchingFiles } from './split-files.ts';
+import { filesBySplit } from './split-files.ts';
 
 /** Paths of files, or in words what is lacking; `isNamed`: the card says so, and no other place need be looked at. */
 export type Found =

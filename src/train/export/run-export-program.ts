@@ -1,8 +1,8 @@
-import { stat, statfs } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
 import { OSLER_ERR_EXPORT_FAILED } from '../../core/errors.ts';
-import { diskFullOf } from '../../core/free-disk.ts';
+import { diskFullOf, freeDiskBytes } from '../../core/free-disk.ts';
 
 export interface ExportProgram {
   readonly program: string;
@@ -48,8 +48,7 @@ export async function runExportProgram(options: ExportProgram): Promise<string> 
 
 /** Some programs say no more than that writing failed; what they wrote is still there. */
 async function hasNoSpaceLeft(folder: string): Promise<boolean> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize < fullDiskBytes;
+  return (await freeDiskBytes(folder)) < fullDiskBytes;
 }
 
 function reasonOf(result: { readonly signal?: string | undefined; readonly message?: string | undefined }, said: string): string {

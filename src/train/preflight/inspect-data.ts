@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isOslerError, plainError, type PlainError } from '../../core/errors.ts';
+import { toJsonLines } from '../../core/jsonl.ts';
 import type { Recipe } from '../../core/schema/recipe.ts';
 import type { CheckFinding, TrainingCheck } from '../../core/schema/training-check.ts';
 import type { PlacedRow, WithoutRepeats } from '../data/drop-repeats.ts';
@@ -78,7 +79,7 @@ async function lookForContamination(
 }
 
 function linesOf(rows: readonly PlacedRow[]): string {
-  return rows.map(({ row }) => `${JSON.stringify(row)}\n`).join('');
+  return toJsonLines(rows.map(({ row }) => row));
 }
 
 function summaryOf(recipe: Recipe, { located, examination }: ExaminedDataset, contamination: Contamination): DataInspection['summary'] {
